@@ -1,7 +1,8 @@
 //! What the collector has to know of a type: where its handles are.
 
+mod guards;
 mod impls;
-mod tracer;
+pub(crate) mod tracer;
 
 pub use tracer::Tracer;
 

@@ -1,0 +1,277 @@
+//! The collector: from candidates to condemned objects.
+//!
+//! One collection runs at a time. It announces itself in the epoch, tries ([`trial`]), judges ([`verdict`]), ends, and
+//! then destroys what it condemned ([`reclaim`]), outside of its lock.
+
+mod notes;
+mod pacer;
+pub(crate) mod reclaim;
+mod trial;
+mod verdict;
+
+pub(crate) use notes::note;
+pub(crate) use pacer::before_growth;
+pub(crate) use trial::READING;
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use crate::heap::pages::PAGE_HEAP;
+use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, global};
+use crate::trace::Tracer;
+
+/// Candidates are followed to this many objects each, on average, before the rest is left to a whole collection.
+const BUDGET_PER_NOTE: usize = 64;
+const MIN_BUDGET: usize = 1 << 16;
+/// Free memory that a full collection leaves in the process.
+const KEEP: usize = 32 << 20;
+
+/// How far a collection looks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Reach {
+    /// What the noted candidates reach.
+    Candidates,
+    /// Everything.
+    Whole,
+}
+
+/// What a call of [`collect`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CollectStats {
+    /// Collections: one of the whole heap, and more while what was destroyed let go of further garbage.
+    pub rounds: usize,
+    /// Objects that were looked at, in all rounds.
+    pub traced: usize,
+    /// Objects that were destroyed.
+    pub reclaimed: usize,
+    /// Some objects could not be decided on, because a lock in them was held or poisoned or somebody had exclusive
+    /// access.
+    pub undecided: bool,
+}
+
+/// Held by the thread that collects.
+struct Collector {
+    /// Whole collections that began so far.
+    began: u64,
+    /// The last whole collection's beginning and result.
+    last: CollectStats,
+}
+
+struct Figures {
+    collections: AtomicU64,
+    full: AtomicU64,
+    collected: AtomicU64,
+    nanos: AtomicU64,
+}
+
+/// Burials in progress, by number, in order of their beginning.
+struct Burials {
+    next: u64,
+    running: Vec<u64>,
+}
+
+global! {
+    static COLLECTOR: Mutex<Collector> =
+        Mutex::new(Collector { began: 0, last: CollectStats { rounds: 0, traced: 0, reclaimed: 0, undecided: false } });
+}
+global! {
+    static FIGURES: Figures = Figures {
+        collections: AtomicU64::new(0),
+        full: AtomicU64::new(0),
+        collected: AtomicU64::new(0),
+        nanos: AtomicU64::new(0),
+    };
+}
+global! {
+    static BURIALS: (Mutex<Burials>, Condvar) = (Mutex::new(Burials { next: 0, running: Vec::new() }), Condvar::new());
+}
+
+thread_local! {
+    /// This thread is tracing: nothing of the crate may be called.
+    static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// True inside a `Trace` impl.
+pub(crate) fn is_tracing() -> bool {
+    TRACING.get()
+}
+
+/// True while this thread must not wait for the collector: it is the collector, or in somebody's drop glue.
+fn may_not_wait() -> bool {
+    is_tracing() || with_cache(|cache| cache.local.reclaiming.get())
+}
+
+/// Collects the whole heap, on the calling thread.
+///
+/// When it returns, every object that was unreachable before the call has been destroyed and its cleanups are queued
+/// (see [`cleanup::wait`](crate::cleanup::wait())). Spared are objects with a lock that is held or poisoned during the
+/// call, and what such objects reach. The program is not stopped: other threads go on, and may go on using the heap.
+///
+/// It can be called anywhere, also in a destructor or in a cleanup, from any number of threads at once, and with locks
+/// held. Inside a destructor that the collector itself is running it does not wait for that collector to finish.
+///
+/// Takes time in proportion to the number of objects that can hold handles, some 50 to 200 ns for each.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use tracegc::{Gc, Trace, collect};
+///
+/// #[derive(Trace)]
+/// struct Node(Mutex<Option<Gc<Node>>>);
+///
+/// let node = Gc::new(Node(Mutex::new(None)));
+/// *node.0.lock().unwrap() = Some(node.clone());
+/// let weak = Gc::downgrade(&node);
+/// drop(node);
+/// collect();
+/// assert!(weak.upgrade().is_none());
+/// ```
+pub fn collect() -> CollectStats {
+    let mut stats = CollectStats::default();
+    if is_tracing() {
+        return stats;
+    }
+    with_cache(notes::hand_over);
+    let mut born_until = None;
+    loop {
+        let round = match born_until {
+            None => round(Reach::Whole, None, &mut born_until),
+            Some(until) => round(Reach::Candidates, Some(until), &mut born_until),
+        };
+        wait_for_burials(round.burial);
+        stats.rounds += 1;
+        stats.traced += round.stats.traced;
+        stats.reclaimed += round.stats.reclaimed;
+        stats.undecided |= round.stats.undecided;
+        if stats.rounds > 1 && round.stats.reclaimed == 0 {
+            break;
+        }
+    }
+    PAGE_HEAP.trim(KEEP);
+    stats
+}
+
+/// A collection on the collector's thread; true if something was left undecided.
+fn background(reach: Reach) -> bool {
+    with_cache(notes::hand_over);
+    let round = round(reach, None, &mut None);
+    round.stats.undecided
+}
+
+struct Round {
+    stats: CollectStats,
+    /// The number of its burial.
+    burial: u64,
+}
+
+/// One collection. `birth` is told the birth of the youngest objects it could see.
+fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Round {
+    let started = Instant::now();
+    let mut collector = COLLECTOR.lock();
+    let moment = EPOCH.begin();
+    birth.get_or_insert(moment.birth().wrapping_sub(1));
+    let mut tracer = Tracer::new(moment);
+    // Before anything is looked at: a decrement that comes later notes its object anew.
+    let noted = notes::take();
+    TRACING.set(true);
+    let trial = match reach {
+        Reach::Whole => {
+            drop(noted);
+            trial::whole(&mut tracer)
+        }
+        Reach::Candidates => {
+            let budget = (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET);
+            trial::local(&mut tracer, noted, budget, born_until)
+        }
+    };
+    let (condemned, decided) = verdict::judge(&mut tracer, trial.suspects);
+    TRACING.set(false);
+    trial.marked.clear();
+    let deferred = reclaim::end_collection();
+    PAGE_HEAP.clear_limbo();
+    let stats = CollectStats {
+        rounds: 1,
+        traced: trial.visited,
+        reclaimed: condemned.objects.len(),
+        undecided: trial.undecided || !decided,
+    };
+    collector.began += 1;
+    collector.last = stats;
+    let burial = begin_burial();
+    drop(collector);
+    reclaim::bury(condemned, deferred);
+    end_burial(burial);
+
+    FIGURES.collections.fetch_add(1, Ordering::Relaxed);
+    FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
+    FIGURES.nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    if reach == Reach::Whole {
+        FIGURES.full.fetch_add(1, Ordering::Relaxed);
+        pacer::whole_ended();
+    }
+    Round { stats, burial }
+}
+
+fn begin_burial() -> u64 {
+    let mut burials = BURIALS.0.lock();
+    let number = burials.next;
+    burials.next += 1;
+    burials.running.push(number);
+    number
+}
+
+fn end_burial(number: u64) {
+    let mut burials = BURIALS.0.lock();
+    burials.running.retain(|&n| n != number);
+    drop(burials);
+    BURIALS.1.notify_all();
+}
+
+/// Waits until other threads have destroyed what they condemned before.
+fn wait_for_burials(number: u64) {
+    if may_not_wait() {
+        return;
+    }
+    let mut burials = BURIALS.0.lock();
+    while burials.running.iter().any(|&n| n < number) {
+        BURIALS.1.wait(&mut burials);
+    }
+}
+
+/// Waits until nobody reads the object that the caller has just claimed.
+pub(crate) fn wait_until_unread() {
+    // SeqCst: the other side of *claims*: the collector announces itself before it reads flags.
+    if EPOCH.now().running() {
+        drop(READING.lock());
+    }
+}
+
+/// Called when a thread gives its cache back.
+pub(crate) fn thread_exits(cache: &Cache) {
+    notes::hand_over(cache);
+}
+
+/// Follows new settings.
+pub(crate) fn settings_changed(config: &Config) {
+    pacer::configure(config);
+}
+
+/// Ends the collector's thread.
+pub(crate) fn shutdown() {
+    pacer::shutdown();
+}
+
+/// The collector's part of the figures.
+pub(crate) fn figures() -> HeapStats {
+    HeapStats {
+        collections: FIGURES.collections.load(Ordering::Relaxed),
+        full_collections: FIGURES.full.load(Ordering::Relaxed),
+        collected_objects: FIGURES.collected.load(Ordering::Relaxed),
+        collector_nanos: FIGURES.nanos.load(Ordering::Relaxed),
+        drop_panics: reclaim::DROP_PANICS.load(Ordering::Relaxed),
+        ..HeapStats::default()
+    }
+}

@@ -1,0 +1,92 @@
+//! Notes of candidates: bare addresses, since an object must not be touched after the handle to it is gone.
+//!
+//! A note may be stale: the object died, or its slot serves another one. Whoever takes a note looks the address up and
+//! asks the object there for its candidate flag. Each thread keeps some notes before it hands them over.
+
+use std::ptr::NonNull;
+
+use super::pacer;
+use crate::heap::segment::locate;
+use crate::heap::span::Kind;
+use crate::heap::{Cache, with_cache};
+use crate::object::Header;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, global};
+
+/// Notes that a thread keeps to itself.
+const BATCH: usize = if cfg!(miri) { 8 } else { 512 };
+
+struct Board {
+    notes: Mutex<Vec<usize>>,
+    count: AtomicUsize,
+}
+
+global! {
+    static BOARD: Board = Board { notes: Mutex::new(Vec::new()), count: AtomicUsize::new(0) };
+}
+
+/// Notes the address of an object that lost a handle and has others.
+#[cold]
+#[inline(never)]
+pub(crate) fn note(header: NonNull<Header>) {
+    let address = header.addr().get();
+    with_cache(|cache| {
+        // SAFETY: *owner fields*: only this thread uses them, and nothing below calls back.
+        let full = unsafe {
+            let notes = &mut *cache.local.notes.get();
+            notes.push(address);
+            notes.len() >= BATCH
+        };
+        if full {
+            hand_over(cache);
+        }
+    });
+}
+
+/// Hands the notes of this thread over to the collector.
+pub(crate) fn hand_over(cache: &Cache) {
+    // SAFETY: as in `note`.
+    let batch = unsafe { std::mem::take(&mut *cache.local.notes.get()) };
+    if !batch.is_empty() {
+        post(batch);
+    }
+}
+
+/// Puts notes on the board.
+pub(crate) fn post(batch: Vec<usize>) {
+    let mut notes = BOARD.notes.lock();
+    if notes.is_empty() {
+        *notes = batch;
+    } else {
+        notes.extend(batch);
+    }
+    let count = notes.len();
+    // Relaxed: a figure for the pacer.
+    BOARD.count.store(count, Ordering::Relaxed);
+    drop(notes);
+    pacer::noted(count);
+}
+
+/// Notes on the board.
+pub(crate) fn count() -> usize {
+    BOARD.count.load(Ordering::Relaxed)
+}
+
+/// Takes all notes off the board.
+pub(crate) fn take() -> Vec<usize> {
+    let mut notes = BOARD.notes.lock();
+    BOARD.count.store(0, Ordering::Relaxed);
+    std::mem::take(&mut *notes)
+}
+
+/// The slot that a note is about, if there is one that a running collection may look at.
+pub(crate) fn slot(address: usize) -> Option<NonNull<Header>> {
+    let (_, span) = locate(address)?;
+    if !matches!(span.kind(), Kind::Small | Kind::Large) {
+        return None;
+    }
+    match span.slot_at(address) {
+        Some((index, 0)) => Some(span.slot(index)),
+        _ => None,
+    }
+}

@@ -1,0 +1,244 @@
+//! When to collect, and the thread that does it.
+//!
+//! The collector's thread starts when there is something for it to do. It wakes up
+//!
+//! - when enough candidates were noted: a *local* collection of what they reach;
+//! - when the heap has grown by the configured percentage since the last collection of the whole heap, or has reached
+//!   the memory limit: a collection of the *whole* heap;
+//! - after the configured period, if anything was noted or left undecided since.
+//!
+//! After a collection that took a time `d` it rests for `3 d`, unless memory grows meanwhile: so it takes at most a
+//! quarter of one core over any long stretch in which the heap does not grow. When garbage is made faster than it is
+//! found, threads that need new memory wait a little for the collector ([`before_growth`]).
+
+use std::time::{Duration, Instant};
+
+use super::{Reach, notes};
+use crate::heap::pages::PAGE_HEAP;
+use crate::heap::{Config, config};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, global};
+
+/// Notes that make a local collection worth while.
+const NOTES: usize = 1 << 14;
+/// So many notes mean that garbage outruns the collector.
+const PRESSURE: usize = 2 * NOTES;
+/// A heap smaller than this is not collected for its growth.
+const MIN_TRIGGER: usize = 16 << 20;
+/// Growth beyond this share of the heap (an eighth) ends the collector's rest.
+const REST_SHIFT: u32 = 3;
+/// The longest time that a thread waits at one time for the collector to catch up.
+const PATIENCE: Duration = Duration::from_millis(2);
+/// The longest time that a thread waits for the collection that the memory limit asks for.
+const LIMIT_PATIENCE: Duration = Duration::from_secs(1);
+
+struct Pacer {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// A collection ended.
+    progress: Condvar,
+    /// Spans in use that make a whole collection due.
+    trigger: AtomicUsize,
+    limit: AtomicUsize,
+    /// Threads should wait for the collector before they take more memory.
+    pressed: AtomicBool,
+    /// Automatic collections are on.
+    automatic: AtomicBool,
+}
+
+struct State {
+    running: bool,
+    thread: Option<std::thread::JoinHandle<()>>,
+    stop: bool,
+    wanted: Option<Reach>,
+    /// Something was left undecided by a local collection.
+    undecided: bool,
+    /// Number of collections by the thread that ended.
+    rounds: u64,
+    /// Bytes in use when the last collection by the memory limit ended.
+    at_limit: usize,
+}
+
+global! {
+    static PACER: Pacer = Pacer {
+        state: Mutex::new(State {
+            running: false,
+            thread: None,
+            stop: false,
+            wanted: None,
+            undecided: false,
+            rounds: 0,
+            at_limit: 0,
+        }),
+        wake: Condvar::new(),
+        progress: Condvar::new(),
+        trigger: AtomicUsize::new(MIN_TRIGGER),
+        limit: AtomicUsize::new(usize::MAX),
+        pressed: AtomicBool::new(false),
+        automatic: AtomicBool::new(!cfg!(any(miri, loom))),
+    };
+}
+
+/// Tells the pacer how many notes are on the board.
+pub(crate) fn noted(count: usize) {
+    if count >= NOTES && PACER.automatic.load(Ordering::Relaxed) {
+        if count >= PRESSURE {
+            PACER.pressed.store(true, Ordering::Relaxed);
+        }
+        want(Reach::Candidates);
+    }
+}
+
+/// Called before a thread takes more memory than it has at hand.
+#[inline]
+pub(crate) fn before_growth() {
+    let used = PAGE_HEAP.used_bytes();
+    if used >= PACER.trigger.load(Ordering::Relaxed)
+        || used >= PACER.limit.load(Ordering::Relaxed)
+        || PACER.pressed.load(Ordering::Relaxed)
+    {
+        grown(used);
+    }
+}
+
+#[cold]
+fn grown(used: usize) {
+    let automatic = PACER.automatic.load(Ordering::Relaxed);
+    if used >= PACER.limit.load(Ordering::Relaxed) {
+        limit_reached(used);
+    } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) {
+        want(Reach::Whole);
+    }
+    if automatic && PACER.pressed.load(Ordering::Relaxed) && !super::may_not_wait() {
+        let mut state = PACER.state.lock();
+        if state.running {
+            PACER.progress.wait_for(&mut state, PATIENCE);
+        }
+    }
+}
+
+/// One whole collection each time the heap reaches the limit anew; the thread waits for it, but not for ever: the
+/// collector may be running drop glue that waits for this thread.
+fn limit_reached(used: usize) {
+    let mut state = PACER.state.lock();
+    if used <= state.at_limit {
+        return;
+    }
+    state.at_limit = used + (used >> 4);
+    let round = state.rounds;
+    drop(state);
+    want(Reach::Whole);
+    if super::may_not_wait() {
+        return;
+    }
+    let deadline = Instant::now() + LIMIT_PATIENCE;
+    let mut state = PACER.state.lock();
+    while state.running && state.rounds <= round {
+        if PACER.progress.wait_until(&mut state, deadline).timed_out() {
+            break;
+        }
+    }
+}
+
+/// Asks the collector's thread for a collection, and starts it if it does not run.
+fn want(reach: Reach) {
+    let mut state = PACER.state.lock();
+    if state.stop {
+        return;
+    }
+    if state.wanted.is_none_or(|wanted| wanted < reach) {
+        state.wanted = Some(reach);
+        PACER.wake.notify_one();
+    }
+    if !state.running {
+        let spawned = std::thread::Builder::new().name("tracegc-collector".into()).spawn(work);
+        // Without a thread, `collect` still works, and the next event tries again.
+        if let Ok(thread) = spawned {
+            state.thread = Some(thread);
+            state.running = true;
+        }
+    }
+}
+
+/// Ends the collector's thread and waits for it; it starts again when it is needed.
+pub(crate) fn shutdown() {
+    let mut state = PACER.state.lock();
+    state.stop = true;
+    PACER.wake.notify_one();
+    let thread = state.thread.take();
+    drop(state);
+    if let Some(thread) = thread {
+        if thread.thread().id() != std::thread::current().id() {
+            // The thread catches all panics of user code.
+            let _ = thread.join();
+        }
+    }
+    let mut state = PACER.state.lock();
+    state.stop = false;
+    state.wanted = None;
+}
+
+/// Follows new settings.
+pub(crate) fn configure(config: &Config) {
+    PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom)), Ordering::Relaxed);
+    PACER.limit.store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+    set_trigger(config);
+    PACER.state.lock().at_limit = 0;
+    PACER.wake.notify_one();
+}
+
+fn set_trigger(config: &Config) {
+    let used = PAGE_HEAP.used_bytes();
+    let trigger = match config.gc_percent {
+        Some(percent) => {
+            let growth = (used as u128 * u128::from(percent) / 100).min(usize::MAX as u128 / 2) as usize;
+            used.saturating_add(growth).max(MIN_TRIGGER)
+        }
+        None => usize::MAX,
+    };
+    PACER.trigger.store(trigger, Ordering::Relaxed);
+}
+
+/// A collection of the whole heap ended, on whatever thread.
+pub(crate) fn whole_ended() {
+    set_trigger(&config());
+    PACER.state.lock().undecided = false;
+}
+
+fn work() {
+    let mut state = PACER.state.lock();
+    let mut rested = Instant::now();
+    let mut used_then = usize::MAX;
+    while !state.stop {
+        let config = config();
+        let automatic = PACER.automatic.load(Ordering::Relaxed);
+        let grown = |used_then: usize| PAGE_HEAP.used_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20));
+        let Some(reach) = state.wanted else {
+            let timeout = PACER.wake.wait_for(&mut state, config.period).timed_out();
+            if timeout && automatic && (state.undecided || notes::count() > 0) {
+                state.wanted = Some(Reach::Whole);
+            }
+            continue;
+        };
+        let now = Instant::now();
+        if now < rested && !grown(used_then) && !(PACER.pressed.load(Ordering::Relaxed) && PAGE_HEAP.used_bytes() > used_then) {
+            // A short wait, since growth does not wake this thread each time.
+            let nap = (rested - now).min(Duration::from_millis(5));
+            PACER.wake.wait_for(&mut state, nap);
+            continue;
+        }
+        state.wanted = None;
+        drop(state);
+        let undecided = super::background(reach);
+        let took = now.elapsed();
+        rested = Instant::now() + 3 * took;
+        used_then = PAGE_HEAP.used_bytes();
+        PACER.pressed.store(notes::count() >= PRESSURE, Ordering::Relaxed);
+        state = PACER.state.lock();
+        state.undecided |= undecided;
+        state.rounds += 1;
+        PACER.progress.notify_all();
+    }
+    state.running = false;
+    PACER.progress.notify_all();
+}

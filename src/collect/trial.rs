@@ -1,0 +1,392 @@
+//! The trial: which objects look like garbage.
+//!
+//! Nothing here has to be exact. Objects are traced one after another while the program runs; what comes out is a
+//! tentative set for the verdict, which decides.
+//!
+//! A trial of the whole heap enumerates the slots of all spans; a local one starts from candidates and visits what
+//! they reach. Either way every visited object is traced once and edges are counted in the mark bytes beside the
+//! spans; an object with more handles than edges is held from outside, and it and all that it reaches is alive.
+//!
+//! Source of the idea: trial deletion, as in Bacon and Rajan, "Concurrent Cycle Collection in Reference Counted
+//! Systems" (ECOOP 2001), without colours in the objects and without trusting the result.
+
+use std::ptr::NonNull;
+
+use super::notes;
+use crate::heap::Moment;
+use crate::heap::pages::PAGE_HEAP;
+use crate::heap::segment::Segment;
+use crate::heap::span::{Kind, Span};
+use crate::object::{Header, flag};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Mutex, global};
+use crate::trace::tracer::{Mode, Tracer, mark, may_visit, prefetch_address};
+
+/// Objects that are traced in one reading section.
+const SECTION: usize = 128;
+/// A visited object is fetched this many steps before it is traced.
+const AHEAD: usize = 4;
+/// Births older than this many collections are renewed by a collection of the whole heap.
+const RENEW: u16 = 1 << 13;
+
+global! {
+    /// Held while the collector reads objects: whoever claims an object sets the flag, and then waits here once.
+    pub(crate) static READING: Mutex<()> = Mutex::new(());
+}
+
+/// What a trial found.
+pub(crate) struct Trial {
+    /// Objects that nothing outside seems to hold.
+    pub(crate) suspects: Vec<NonNull<Header>>,
+    pub(crate) visited: usize,
+    /// Some objects could not be decided on: a lock was taken, or there were too many.
+    pub(crate) undecided: bool,
+    /// Whose marks have to be cleared at the end.
+    pub(crate) marked: Marked,
+}
+
+/// Where marks were set.
+pub(crate) enum Marked {
+    Everywhere,
+    On(Vec<NonNull<Header>>),
+}
+
+impl Marked {
+    /// Clears the marks, for the next collection.
+    pub(crate) fn clear(self) {
+        match self {
+            // SAFETY (both): *marks* belong to the running collection, and segments stay while it runs.
+            Marked::On(objects) => {
+                for object in objects {
+                    unsafe { *Segment::mark(object) = 0 };
+                }
+            }
+            Marked::Everywhere => {
+                for segment in PAGE_HEAP.segments() {
+                    let marks = unsafe { &mut *Segment::marks(segment) };
+                    // What was never written is not written now: it would take memory.
+                    for block in marks.chunks_mut(4096) {
+                        if block.iter().any(|&byte| byte != 0) {
+                            block.fill(0);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The mark of an object.
+///
+/// # Safety
+///
+/// The object was found by the running collection, which the caller is.
+#[inline]
+pub(crate) unsafe fn mark_of<'a>(header: NonNull<Header>) -> &'a mut u8 {
+    // SAFETY: *marks*.
+    unsafe { &mut *Segment::mark(header) }
+}
+
+/// Runs `step` until it returns false, in reading sections of bounded length.
+fn in_sections(tracer: &mut Tracer<'_>, mut step: impl FnMut(&mut Tracer<'_>) -> bool, mut failed: impl FnMut(NonNull<Header>)) {
+    loop {
+        let mut section = READING.lock();
+        let mut more = true;
+        let mut left = SECTION;
+        tracer.run(
+            |tracer| {
+                more = step(tracer);
+                left -= 1;
+                more && left > 0
+            },
+            &mut failed,
+        );
+        if !more {
+            return;
+        }
+        crate::sync::bump(&mut section);
+    }
+}
+
+/// A trial of the whole heap.
+pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
+    let moment = tracer.moment;
+    let segments = PAGE_HEAP.segments();
+    let mut visited = 0;
+    let mut busy = Vec::new();
+    let mut failures = Vec::new();
+
+    tracer.mode = Mode::Count;
+    for_each_span(&segments, moment, |span| {
+        let mut slots = Slots::of(span);
+        in_sections(
+            tracer,
+            |tracer| {
+                let Some(header) = slots.next() else { return false };
+                if take_part(header, moment) {
+                    visited += 1;
+                    // SAFETY: the slot's birth is older, and this is a reading section.
+                    if !unsafe { tracer.trace_object(header) } {
+                        busy.push(header);
+                    }
+                }
+                true
+            },
+            |header| failures.push(header),
+        );
+    });
+    busy.append(&mut failures);
+    let undecided = !busy.is_empty();
+
+    // First all roots get their mark; where that leaves nobody else, nothing has to be traced again.
+    let mut live = 0;
+    let mut root = |mark: &mut u8| {
+        if *mark & mark::LIVE == 0 {
+            *mark = mark::VISITED | mark::LIVE;
+            live += 1;
+        }
+    };
+    for header in busy {
+        // SAFETY: visited above.
+        root(unsafe { mark_of(header) });
+    }
+    for_each_span(&segments, moment, |span| {
+        for header in Slots::of(span) {
+            // SAFETY: slots of a span that is older than the collection.
+            let (mark, this) = unsafe { (mark_of(header), header.as_ref()) };
+            if *mark & mark::VISITED != 0 && this.count.read().handles() != tracer.edges(header, *mark) {
+                root(mark);
+            }
+        }
+    });
+    tracer.forget_carries();
+    let mut suspects = Vec::new();
+    if live < visited {
+        tracer.mode = Mode::Mark;
+        for_each_span(&segments, moment, |span| {
+            for header in Slots::of(span) {
+                // SAFETY: as above.
+                let mark = unsafe { mark_of(header) };
+                if *mark == mark::VISITED | mark::LIVE {
+                    *mark |= 1;
+                    tracer.found.push(header);
+                }
+            }
+            live += mark_from_found(tracer);
+        });
+    }
+    if live < visited {
+        suspects.reserve(visited - live);
+        for_each_span(&segments, moment, |span| {
+            // SAFETY: as above.
+            suspects.extend(Slots::of(span).filter(|&h| unsafe { *mark_of(h) } & (mark::VISITED | mark::LIVE) == mark::VISITED));
+        });
+    }
+    Trial { suspects, visited, undecided, marked: Marked::Everywhere }
+}
+
+/// Marks what the found objects reach; the number of objects that were marked (without the first ones).
+fn mark_from_found(tracer: &mut Tracer<'_>) -> usize {
+    let first = tracer.found.len();
+    let mut done = 0;
+    // Objects wait in a short queue between the stack and the tracer, so that they are in the cache when their turn
+    // comes.
+    let mut queue = [None; AHEAD];
+    let mut at = 0;
+    in_sections(
+        tracer,
+        |tracer| {
+            let next = tracer.found.pop();
+            if next.is_none() && queue.iter().all(Option::is_none) {
+                tracer.flush();
+                return !tracer.found.is_empty();
+            }
+            if let Some(header) = next {
+                prefetch_address(header.as_ptr().cast());
+            }
+            if let Some(header) = std::mem::replace(&mut queue[at % AHEAD], next) {
+                done += 1;
+                // SAFETY: visited by this collection; a reading section.
+                unsafe { tracer.trace_object(header) };
+            }
+            at += 1;
+            true
+        },
+        |_| {},
+    );
+    done - first.min(done)
+}
+
+/// A trial of what the noted candidates reach, up to `budget` objects. Notes of objects that this collection must not
+/// look at (`born_until` excludes more of them than the epoch does) are put back.
+pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, born_until: Option<u16>) -> Trial {
+    let moment = tracer.moment;
+    let mut objects = Vec::new();
+    let mut later = Vec::new();
+    let mut undecided = false;
+    for address in notes {
+        let Some(header) = notes::slot(address) else { continue };
+        // SAFETY: a slot of a span that holds objects; its header can be read.
+        let this = unsafe { header.as_ref() };
+        let meta = this.meta(Ordering::SeqCst);
+        if !meta.is_live() || meta.has(flag::LEAF) {
+            continue;
+        }
+        let too_young = born_until.is_some_and(|until| (meta.birth().wrapping_sub(until) as i16) > 0);
+        if !moment.may_trace(meta.birth()) || too_young {
+            later.push(address);
+            continue;
+        }
+        if !this.count.take_candidate() {
+            continue;
+        }
+        if !may_visit(header, moment) {
+            undecided = true;
+            continue;
+        }
+        // SAFETY: found by this collection.
+        let mark = unsafe { mark_of(header) };
+        if *mark & mark::VISITED == 0 {
+            *mark = mark::VISITED;
+            objects.push(header);
+        }
+    }
+    if !later.is_empty() {
+        notes::post(later);
+    }
+
+    tracer.mode = Mode::Explore;
+    let mut next = 0;
+    let mut spared = Vec::new();
+    let mut failures = Vec::new();
+    in_sections(
+        tracer,
+        |tracer| {
+            objects.append(&mut tracer.found);
+            let Some(&header) = objects.get(next) else {
+                tracer.flush();
+                objects.append(&mut tracer.found);
+                return next < objects.len();
+            };
+            if next >= budget {
+                return false;
+            }
+            if let Some(&ahead) = objects.get(next + AHEAD) {
+                prefetch_address(ahead.as_ptr().cast());
+            }
+            next += 1;
+            // SAFETY: visited by this collection; a reading section.
+            if !unsafe { tracer.trace_object(header) } {
+                spared.push(header);
+            }
+            true
+        },
+        |header| failures.push(header),
+    );
+    objects.append(&mut tracer.found);
+    undecided |= next < objects.len() || !spared.is_empty();
+    spared.append(&mut failures);
+    spared.extend_from_slice(&objects[next..]);
+
+    tracer.mode = Mode::Mark;
+    let mut roots = 0;
+    for &header in &spared {
+        // SAFETY: visited by this collection.
+        roots += usize::from(make_root(tracer, unsafe { mark_of(header) }, header));
+    }
+    for &header in &objects[..next] {
+        // SAFETY: visited by this collection.
+        let (mark, this) = unsafe { (mark_of(header), header.as_ref()) };
+        if this.count.read().handles() != tracer.edges(header, *mark) {
+            roots += usize::from(make_root(tracer, mark, header));
+        }
+    }
+    tracer.forget_carries();
+    let live = if roots < objects.len() { roots + mark_from_found(tracer) } else { roots };
+    tracer.found.clear();
+    let mut suspects = Vec::new();
+    if live < objects.len() {
+        // SAFETY: visited by this collection.
+        suspects.extend(objects.iter().filter(|&&h| unsafe { *mark_of(h) } & mark::LIVE == 0));
+    }
+    Trial { suspects, visited: objects.len(), undecided, marked: Marked::On(objects) }
+}
+
+fn make_root(tracer: &mut Tracer<'_>, mark: &mut u8, header: NonNull<Header>) -> bool {
+    let new = *mark & mark::LIVE == 0;
+    if new {
+        *mark = mark::VISITED | mark::LIVE | 1;
+        tracer.found.push(header);
+    }
+    new
+}
+
+/// Marks what objects that leave the suspects reach, so that it leaves, too.
+pub(crate) fn leave(tracer: &mut Tracer<'_>, leavers: &[NonNull<Header>]) {
+    tracer.mode = Mode::Mark;
+    for &header in leavers {
+        // SAFETY: suspects were visited by this collection.
+        make_root(tracer, unsafe { mark_of(header) }, header);
+    }
+    mark_from_found(tracer);
+}
+
+/// Makes the object of a slot take part, if this collection may trace it.
+#[inline]
+fn take_part(header: NonNull<Header>, moment: Moment) -> bool {
+    // SAFETY: a slot below the extent of a span that is older than the collection.
+    let (this, mark) = unsafe { (header.as_ref(), mark_of(header)) };
+    // The count first, see `may_visit`.
+    let handles = this.count.read().handles();
+    let meta = this.meta(Ordering::SeqCst);
+    if handles == 0 || !meta.is_live() || meta.has(flag::LEAF | flag::CLAIMED) || !moment.may_trace(meta.birth()) {
+        return false;
+    }
+    // The object is looked at now: a decrement from here on notes it again.
+    this.count.take_candidate_if_set();
+    let age = moment.birth().wrapping_sub(meta.birth());
+    if age > RENEW {
+        this.set_birth(moment.birth().wrapping_sub(1));
+    }
+    *mark |= mark::VISITED;
+    true
+}
+
+/// The slots of a span that were made.
+struct Slots<'a> {
+    span: &'a Span,
+    next: usize,
+    end: usize,
+}
+
+impl<'a> Slots<'a> {
+    fn of(span: &'a Span) -> Self {
+        // Acquire: slots below the extent have headers.
+        Slots { span, next: 0, end: span.extent.load(Ordering::Acquire) as usize }
+    }
+}
+
+impl Iterator for Slots<'_> {
+    type Item = NonNull<Header>;
+
+    #[inline]
+    fn next(&mut self) -> Option<NonNull<Header>> {
+        if self.next == self.end {
+            return None;
+        }
+        self.next += 1;
+        Some(self.span.slot(self.next - 1))
+    }
+}
+
+fn for_each_span(segments: &[NonNull<Segment>], moment: Moment, mut f: impl FnMut(&Span)) {
+    for segment in segments {
+        // SAFETY: segments stay while a collection runs.
+        for span in unsafe { segment.as_ref() }.spans() {
+            let holds_objects = matches!(span.kind(), Kind::Small | Kind::Large);
+            if holds_objects && moment.may_trace(span.birth.load(Ordering::Relaxed)) {
+                f(span);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The verdict on the suspects: the part that must be right.
+//!
+//! ```text
+//!   pass A   read the count words of all suspects
+//!   freeze   trace all suspects, keep the guard of every lock that is met, count the edges among them;
+//!            an object whose count is not the number of its edges, or that cannot be looked at, leaves
+//!   doors    take the lock of every weak record of a suspect: upgrades wait
+//!   pass B   read the count words again: an object whose word changed leaves
+//!   commit   condemn what is left; its weak pointers are cleared; the doors open again
+//!   release  the guards, last first
+//! ```
+//!
+//! Whoever leaves takes along what it reaches, and the rest starts again. Why this is sound is argued in
+//! `docs/ARCHITECTURE.md`, "Why a condemned object cannot be reached".
+
+use std::ptr::NonNull;
+use std::time::Instant;
+
+use super::trial::{self, READING, mark_of};
+use crate::object::{Count, Header, Reading, flag};
+use crate::special::{Door, Farewell};
+use crate::sync::atomic::Ordering;
+use crate::trace::tracer::{Mode, Tracer, mark};
+
+/// How often a set may shrink before its rest is left to a later collection.
+const ATTEMPTS: usize = 64;
+
+/// Objects that nobody can reach any more, and what is to be done when they are gone.
+#[derive(Default)]
+pub(crate) struct Condemned {
+    pub(crate) objects: Vec<NonNull<Header>>,
+    pub(crate) farewells: Vec<Farewell>,
+}
+
+/// Judges the suspects; the second value is false if some of them were given up undecided.
+pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>) -> (Condemned, bool) {
+    for _ in 0..ATTEMPTS {
+        if suspects.is_empty() {
+            return (Condemned::default(), true);
+        }
+        let leavers = match attempt(tracer, &suspects) {
+            Ok(farewells) => return (Condemned { objects: suspects, farewells }, true),
+            Err(leavers) => leavers,
+        };
+        trial::leave(tracer, &leavers);
+        // SAFETY: suspects were visited by this collection.
+        suspects.retain(|&header| unsafe { *mark_of(header) } & mark::LIVE == 0);
+    }
+    (Condemned::default(), false)
+}
+
+/// One attempt: `Err` with the objects that leave.
+fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
+    let started = Instant::now();
+    // SAFETY (all below): *deferral*: what the collection found stays until it ends.
+    let before: Vec<Reading> = suspects.iter().map(|h| unsafe { h.as_ref() }.count.read()).collect();
+
+    let _section = READING.lock();
+    let mut leavers = freeze(tracer, suspects, &before);
+    if leavers.is_empty() {
+        let doors = close_doors(suspects);
+        if !cfg!(tracegc_break = "pass-b") {
+            for (&header, &reading) in suspects.iter().zip(&before) {
+                if unsafe { header.as_ref() }.count.read() != reading {
+                    leavers.push(header);
+                }
+            }
+        }
+        if started.elapsed() > Count::VERSION_LIFETIME {
+            // A version might have come round: nobody is judged.
+            leavers = suspects.to_vec();
+        }
+        if leavers.is_empty() {
+            for &header in suspects {
+                let this = unsafe { header.as_ref() };
+                this.count.condemn();
+                this.set_flags(flag::DEAD);
+            }
+            let farewells = doors.into_iter().map(Door::condemn).collect();
+            tracer.guards.release(0);
+            return Ok(farewells);
+        }
+    }
+    tracer.guards.release(0);
+    Err(leavers)
+}
+
+/// Traces all suspects under kept guards; the objects that leave.
+fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Reading]) -> Vec<NonNull<Header>> {
+    for &header in suspects {
+        // SAFETY: visited by this collection.
+        unsafe { *mark_of(header) = mark::VISITED };
+    }
+    tracer.mode = Mode::Freeze;
+    let mut leavers = Vec::new();
+    let mut failures = Vec::new();
+    let mut next = 0;
+    tracer.run(
+        |tracer| {
+            let Some(&header) = suspects.get(next) else { return false };
+            next += 1;
+            if let Some(ahead) = suspects.get(next + 3) {
+                crate::trace::tracer::prefetch_address(ahead.as_ptr().cast());
+            }
+            // SAFETY: visited by this collection; the caller is in a reading section.
+            if !unsafe { tracer.trace_object(header) } {
+                leavers.push(header);
+            }
+            true
+        },
+        |header| failures.push(header),
+    );
+    for (&header, reading) in suspects.iter().zip(before) {
+        // SAFETY: visited by this collection.
+        if reading.handles() != tracer.edges(header, unsafe { *mark_of(header) }) {
+            leavers.push(header);
+        }
+    }
+    tracer.forget_carries();
+    leavers.append(&mut failures);
+    leavers
+}
+
+/// Takes the locks of all weak records of the suspects.
+fn close_doors(suspects: &[NonNull<Header>]) -> Vec<Door> {
+    let has_specials = |header: &&NonNull<Header>| {
+        // SAFETY: *deferral*.
+        unsafe { header.as_ref() }.meta(Ordering::Acquire).has(flag::SPECIALS)
+    };
+    // SAFETY: the flag is set, and the object stays.
+    suspects.iter().filter(has_specials).map(|&header| unsafe { Door::close(header) }).collect()
+}

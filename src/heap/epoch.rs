@@ -1,0 +1,75 @@
+//! Which collection runs, and when an object was born.
+//!
+//! Collections are numbered. An object carries the low 16 bits of the number that was current when it was made: its
+//! *birth*. The running collection `c` may trace an object if its birth is not `c`. Mutators ask the same question
+//! when an object's count reaches zero: one that may be traced is *deferred* to the end of the collection, any other
+//! is reclaimed at once. Both sides look at the same immutable-while-running birth, so they agree even when 16 bits
+//! have wrapped around (a collection of the whole heap renews old births, see `collect::trial`).
+//!
+//! # Zero against running
+//!
+//! A mutator writes "the count is zero" and then reads "does a collection run?"; the collector writes "I run" and then
+//! reads counts. All four are `SeqCst`, so at least one of them sees the other: either the mutator defers, or the
+//! collector sees the zero and leaves the object alone.
+
+use crate::sync::atomic::{AtomicU32, Ordering, fence};
+
+/// The number of the current collection and whether it runs, in one word.
+pub(crate) struct Epoch(AtomicU32);
+
+/// A value of the epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment(u32);
+
+impl Moment {
+    #[inline]
+    pub(crate) fn running(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// What objects made at this moment carry.
+    #[inline]
+    pub(crate) fn birth(self) -> u16 {
+        (self.0 >> 1) as u16
+    }
+
+    /// True if a collection runs that may trace objects of this birth.
+    #[inline]
+    pub(crate) fn may_trace(self, birth: u16) -> bool {
+        self.running() && self.birth() != birth
+    }
+}
+
+impl Epoch {
+    pub(crate) const fn new() -> Self {
+        // The first objects carry 1, so that a zero is never the birth of a live object.
+        Epoch(AtomicU32::new(2))
+    }
+
+    /// For the birth of a new object and for decisions that are made again under a lock.
+    #[inline]
+    pub(crate) fn hint(&self) -> Moment {
+        Moment(self.0.load(Ordering::Relaxed))
+    }
+
+    /// The mutator's side of *zero against running*.
+    #[inline]
+    pub(crate) fn now(&self) -> Moment {
+        Moment(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Starts the next collection. Only for whoever holds the collector's lock.
+    pub(crate) fn begin(&self) -> Moment {
+        let next = Moment((self.0.load(Ordering::Relaxed) + 2) | 1);
+        self.0.store(next.0, Ordering::SeqCst);
+        if cfg!(loom) {
+            fence(Ordering::SeqCst);
+        }
+        next
+    }
+
+    /// Ends it. The caller holds the lock of the deferred list.
+    pub(crate) fn end(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed) & !1, Ordering::SeqCst);
+    }
+}
