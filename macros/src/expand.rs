@@ -1,0 +1,250 @@
+//! The code that the derive generates.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{
+    Data, DeriveInput, Fields, GenericParam, Generics, Index, Member, Path, Result, Type,
+    TypeParamBound, WherePredicate, parse_quote,
+};
+
+use crate::attr::{self, Errors, TypeAttrs};
+use crate::check;
+
+pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
+    let mut errors = Errors::default();
+    check::refuse_untraceable(input, &mut errors);
+    let attrs = TypeAttrs::parse(&input.attrs, &mut errors);
+    let variants = collect_variants(&input.data, &mut errors);
+    errors.finish()?;
+
+    let krate = attrs
+        .krate
+        .clone()
+        .unwrap_or_else(|| parse_quote!(::tracegc));
+    let trace_impl = trace_impl(input, &attrs, &krate, &variants);
+    let drop_check = if attrs.unsafe_drop {
+        TokenStream::new()
+    } else {
+        drop_check(input, &krate)
+    };
+    Ok(quote! {
+        #[doc(hidden)]
+        #[allow(
+            deprecated,
+            non_local_definitions,
+            unreachable_code,
+            unreachable_patterns,
+            unsafe_code,
+            unused_qualifications,
+            unused_variables,
+            clippy::all,
+            clippy::nursery,
+            clippy::pedantic,
+            clippy::restriction
+        )]
+        const _: () = {
+            #trace_impl
+            #drop_check
+        };
+    })
+}
+
+/// A struct, or one variant of an enum.
+struct Variant<'a> {
+    /// `Self`, or `Self::Name`.
+    path: TokenStream,
+    /// The fields that are not skipped.
+    fields: Vec<Field<'a>>,
+}
+
+struct Field<'a> {
+    member: Member,
+    binding: Ident,
+    ty: &'a Type,
+}
+
+fn collect_variants<'a>(data: &'a Data, errors: &mut Errors) -> Vec<Variant<'a>> {
+    match data {
+        Data::Struct(data) => {
+            vec![Variant {
+                path: quote!(Self),
+                fields: collect_fields(&data.fields, errors),
+            }]
+        }
+        Data::Enum(data) => data
+            .variants
+            .iter()
+            .map(|variant| {
+                attr::refuse_on_variant(&variant.attrs, errors);
+                let name = &variant.ident;
+                Variant {
+                    path: quote!(Self::#name),
+                    fields: collect_fields(&variant.fields, errors),
+                }
+            })
+            .collect(),
+        Data::Union(_) => Vec::new(),
+    }
+}
+
+fn collect_fields<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>> {
+    let mut traced = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        // A function pointer owns nothing; those with a lifetime in their signature have no impl that could say so.
+        if attr::is_skipped(&field.attrs, errors) || matches!(field.ty, Type::BareFn(_)) {
+            continue;
+        }
+        let member = match &field.ident {
+            Some(name) => Member::Named(name.clone()),
+            None => Member::Unnamed(Index {
+                index: index as u32,
+                span: Span::mixed_site(),
+            }),
+        };
+        let binding = format_ident!("field_{index}", span = Span::mixed_site());
+        traced.push(Field {
+            member,
+            binding,
+            ty: &field.ty,
+        });
+    }
+    traced
+}
+
+fn trace_impl(
+    input: &DeriveInput,
+    attrs: &TypeAttrs,
+    krate: &Path,
+    variants: &[Variant<'_>],
+) -> TokenStream {
+    let name = &input.ident;
+    let (_, ty_generics, _) = input.generics.split_for_impl();
+    let bounded = with_bounds(&input.generics, attrs, krate);
+    let (impl_generics, _, where_clause) = bounded.split_for_impl();
+
+    let tracer = Ident::new("tracer", Span::mixed_site());
+    let trace_body = trace_body(krate, &tracer, variants);
+    let has_edges = has_edges_body(krate, &input.generics, variants);
+    quote! {
+        #[automatically_derived]
+        unsafe impl #impl_generics #krate::Trace for #name #ty_generics #where_clause {
+            #[inline]
+            fn trace(&self, #tracer: &mut #krate::Tracer<'_>) {
+                #trace_body
+            }
+
+            #[inline]
+            fn has_edges() -> bool {
+                #has_edges
+            }
+        }
+    }
+}
+
+/// Borrows every field that is not skipped, in one pattern, and traces it.
+fn trace_body(krate: &Path, tracer: &Ident, variants: &[Variant<'_>]) -> TokenStream {
+    if variants.is_empty() {
+        return quote!(match *self {});
+    }
+    let arms = variants.iter().map(|Variant { path, fields }| {
+        let patterns = fields.iter().map(
+            |Field {
+                 member, binding, ..
+             }| quote!(#member: #binding,),
+        );
+        let calls = fields.iter().map(|Field { binding, ty, .. }| {
+            quote_spanned!(ty.span()=> <#ty as #krate::Trace>::trace(#binding, #tracer);)
+        });
+        quote! { #path { #(#patterns)* .. } => { #(#calls)* } }
+    });
+    quote! { match self { #(#arms)* } }
+}
+
+/// Whether any field that is not skipped can have edges.
+fn has_edges_body(krate: &Path, generics: &Generics, variants: &[Variant<'_>]) -> TokenStream {
+    let fields = variants.iter().flat_map(|variant| &variant.fields);
+    let answers = fields.map(|Field { ty, .. }| {
+        if is_unsized(ty, generics) {
+            // `has_edges` is for sized types; and what has no drop glue holds no handle.
+            quote_spanned!(ty.span()=> ::core::mem::needs_drop::<#ty>())
+        } else {
+            quote_spanned!(ty.span()=> <#ty as #krate::Trace>::has_edges())
+        }
+    });
+    quote!(false #(|| #answers)*)
+}
+
+/// Whether a field's type has no size, or is a parameter that may have none, as far as syntax shows it.
+fn is_unsized(ty: &Type, generics: &Generics) -> bool {
+    match ty {
+        Type::Slice(_) | Type::TraitObject(_) => true,
+        Type::Paren(inner) => is_unsized(&inner.elem, generics),
+        Type::Group(inner) => is_unsized(&inner.elem, generics),
+        Type::Path(path) => path.path.is_ident("str") || is_maybe_sized_param(&path.path, generics),
+        _ => false,
+    }
+}
+
+fn is_maybe_sized_param(path: &Path, generics: &Generics) -> bool {
+    let Some(param) = generics
+        .type_params()
+        .find(|param| path.is_ident(&param.ident))
+    else {
+        return false;
+    };
+    let in_where_clause = generics
+        .where_clause
+        .iter()
+        .flat_map(|clause| &clause.predicates)
+        .any(|predicate| {
+            matches!(predicate, WherePredicate::Type(predicate)
+            if matches!(&predicate.bounded_ty, Type::Path(ty) if ty.path.is_ident(&param.ident))
+                && relaxes_sized(&predicate.bounds))
+        });
+    relaxes_sized(&param.bounds) || in_where_clause
+}
+
+fn relaxes_sized<P>(bounds: &Punctuated<TypeParamBound, P>) -> bool {
+    bounds
+        .iter()
+        .any(|bound| matches!(bound, TypeParamBound::Trait(bound) if matches!(bound.modifier, syn::TraitBoundModifier::Maybe(_))))
+}
+
+/// The generics of the type, with `T: Trace` for every type parameter or what `bound` says instead.
+fn with_bounds(generics: &Generics, attrs: &TypeAttrs, krate: &Path) -> Generics {
+    let mut generics = generics.clone();
+    let predicates: Vec<WherePredicate> = match &attrs.bound {
+        Some(bound) => bound.iter().cloned().collect(),
+        None => generics
+            .params
+            .iter()
+            .filter_map(|param| match param {
+                GenericParam::Type(param) => Some(&param.ident),
+                _ => None,
+            })
+            .map(|param| parse_quote!(#param: #krate::Trace))
+            .collect(),
+    };
+    if !predicates.is_empty() {
+        generics.make_where_clause().predicates.extend(predicates);
+    }
+    generics
+}
+
+/// A function that compiles only if the type does not implement `Drop`; nobody calls it.
+fn drop_check(input: &DeriveInput, krate: &Path) -> TokenStream {
+    let name = &input.ident;
+    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let check = quote_spanned! {name.span()=>
+        <#krate::__private::DropProbe<#name #ty_generics>>::must_not_implement_drop()
+    };
+    quote! {
+        #[allow(dead_code)]
+        fn no_drop #impl_generics () #where_clause {
+            use #krate::__private::NoDrop as _;
+            #check
+        }
+    }
+}
