@@ -31,19 +31,6 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     };
     Ok(quote! {
         #[doc(hidden)]
-        #[allow(
-            deprecated,
-            non_local_definitions,
-            unreachable_code,
-            unreachable_patterns,
-            unsafe_code,
-            unused_qualifications,
-            unused_variables,
-            clippy::all,
-            clippy::nursery,
-            clippy::pedantic,
-            clippy::restriction
-        )]
         const _: () = {
             #trace_impl
             #drop_check
@@ -241,7 +228,6 @@ fn drop_check(input: &DeriveInput, krate: &Path) -> TokenStream {
         <#krate::__private::DropProbe<#name #ty_generics>>::must_not_implement_drop()
     };
     quote! {
-        #[allow(dead_code)]
         fn no_drop #impl_generics () #where_clause {
             use #krate::__private::NoDrop as _;
             #check
