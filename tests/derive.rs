@@ -297,15 +297,25 @@ fn unsafe_drop_allows_a_drop_impl() {
 }
 
 #[test]
-fn function_pointers_with_lifetimes_need_no_attribute() {
+fn pointers_and_references_need_no_attribute() {
+    struct Foreign;
     #[derive(Trace)]
     struct Callbacks {
         parse: fn(&str) -> Option<&str>,
         hash: for<'a> fn(&'a [u8], &'a mut u64),
         plain: Option<fn(u32) -> u32>,
     }
+    #[derive(Trace)]
+    struct Pointers {
+        name: &'static str,
+        foreign: &'static Foreign,
+        action: &'static (dyn Fn(&str) + Sync),
+        unique: &'static mut Foreign,
+        raw: *const Foreign,
+    }
 
     assert!(!edges::<Callbacks>());
+    assert!(!edges::<Pointers>());
 }
 
 #[test]

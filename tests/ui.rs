@@ -54,10 +54,10 @@ fn rustc_version() -> String {
 /// `1.95` of `rustc 1.95.0 (..)`; nothing of a beta or a nightly.
 fn release(version: &str) -> Option<&str> {
     let number = version.split_whitespace().nth(1)?;
-    let (minor, patch) = number.rsplit_once('.')?;
-    patch
+    let (minor, _) = number.rsplit_once('.')?;
+    number
         .bytes()
-        .all(|byte| byte.is_ascii_digit())
+        .all(|byte| byte == b'.' || byte.is_ascii_digit())
         .then_some(minor)
 }
 

@@ -7,8 +7,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result, Token, WherePredicate};
 
-const ON_TYPE: &str = "`bound = \"..\"`, `crate = path`, `unsafe_drop`";
-const ON_FIELD: &str = "`skip`";
+const ON_TYPE: &str = "a type takes `bound = \"..\"`, `crate = path` and `unsafe_drop`";
+const ON_FIELD: &str = "a field takes `skip`";
 
 /// Several errors that are reported together.
 #[derive(Default)]
@@ -52,9 +52,9 @@ impl TypeAttrs {
                 refuse_argument(item, "`unsafe_drop`")?;
                 set_flag(&mut this.unsafe_drop, item)
             } else if item.path.is_ident("skip") {
-                Err(item.error("`skip` goes on a field; a type all of whose fields are skipped need not be traced"))
+                Err(item.error("`skip` goes on a field, not on the type"))
             } else {
-                Err(unknown(item, "a type", ON_TYPE))
+                Err(unknown(item, ON_TYPE))
             }
         });
         this
@@ -79,7 +79,7 @@ pub(crate) fn is_skipped(attrs: &[Attribute], errors: &mut Errors) -> bool {
                 name_of(item)
             )))
         } else {
-            Err(unknown(item, "a field", ON_FIELD))
+            Err(unknown(item, ON_FIELD))
         }
     });
     skip
@@ -106,7 +106,7 @@ fn for_each_item(
         if !matches!(attr.meta, Meta::List(_)) {
             errors.push(Error::new_spanned(
                 &attr.meta,
-                format!("expected `#[trace(..)]` with one of {known}"),
+                format!("expected `#[trace(..)]`: {known}"),
             ));
             continue;
         }
@@ -193,13 +193,10 @@ fn repeated(item: &ParseNestedMeta<'_>) -> Error {
     Error::new(span_of(item), format!("`{}` is given twice", name_of(item)))
 }
 
-fn unknown(item: &ParseNestedMeta<'_>, place: &str, known: &str) -> Error {
+fn unknown(item: &ParseNestedMeta<'_>, known: &str) -> Error {
     Error::new(
         span_of(item),
-        format!(
-            "unknown attribute `{}`; the attributes of {place} are: {known}",
-            name_of(item)
-        ),
+        format!("unknown attribute `{}`: {known}", name_of(item)),
     )
 }
 

@@ -79,8 +79,7 @@ fn collect_variants<'a>(data: &'a Data, errors: &mut Errors) -> Vec<Variant<'a>>
 fn collect_fields<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>> {
     let mut traced = Vec::new();
     for (index, field) in fields.iter().enumerate() {
-        // A function pointer owns nothing; those with a lifetime in their signature have no impl that could say so.
-        if attr::is_skipped(&field.attrs, errors) || matches!(field.ty, Type::BareFn(_)) {
+        if attr::is_skipped(&field.attrs, errors) || owns_nothing(&field.ty) {
             continue;
         }
         let member = match &field.ident {
@@ -98,6 +97,18 @@ fn collect_fields<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>>
         });
     }
     traced
+}
+
+/// Whether a type is one of those that own nothing, whatever they are made of.
+///
+/// Not all of them are `Trace`: `fn(&str)` is not, for lack of a way to say so, and a reference only if its target is.
+fn owns_nothing(ty: &Type) -> bool {
+    match ty {
+        Type::BareFn(_) | Type::Reference(_) | Type::Ptr(_) => true,
+        Type::Paren(inner) => owns_nothing(&inner.elem),
+        Type::Group(inner) => owns_nothing(&inner.elem),
+        _ => false,
+    }
 }
 
 fn trace_impl(

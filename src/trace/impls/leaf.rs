@@ -254,14 +254,18 @@ generic_leaf!([T] thread::JoinHandle<T>);
 // Shared ownership: two owners of one handle would count it twice. Channels are shared by their ends.
 generic_leaf!(
     [T: ?Sized] sync::Arc<T>, [T: ?Sized] sync::Weak<T>, [T: ?Sized] rc::Rc<T>, [T: ?Sized] rc::Weak<T>,
-    [T: ?Sized] &'static T, [T] sync::mpsc::Sender<T>, [T] sync::mpsc::SyncSender<T>, [T] sync::mpsc::Receiver<T>,
+     [T] sync::mpsc::Sender<T>, [T] sync::mpsc::SyncSender<T>, [T] sync::mpsc::Receiver<T>,
 );
 
 // Nobody but their user knows whether these hold a live value, or own it.
 generic_leaf!(
-    [T: ?Sized] &'static mut T, [T: ?Sized] *const T, [T: ?Sized] *mut T, [T: ?Sized] ptr::NonNull<T>,
+     [T: ?Sized] *const T, [T: ?Sized] *mut T, [T: ?Sized] ptr::NonNull<T>,
     [T: ?Sized] ManuallyDrop<T>, [T] MaybeUninit<T>,
 );
 
 // Without forcing it nobody can look whether it holds a value yet, and forcing it runs the user's code.
 generic_leaf!([T, F] sync::LazyLock<T, F>);
+
+// What is behind a reference has another owner. The target has to be `Trace` all the same: otherwise the compiler, told of
+// a type that is not, would advise to borrow it.
+generic_leaf!([T: Trace + ?Sized] &'static T);
