@@ -166,6 +166,20 @@ fn generic_types_answer_as_their_arguments() {
 }
 
 #[test]
+fn where_clauses_are_kept() {
+    #[derive(Trace)]
+    struct Ordered<K, V>
+    where
+        Self: Sized,
+        K: Ord,
+    {
+        map: std::collections::BTreeMap<K, V>,
+    }
+
+    assert!(!edges::<Ordered<u8, u8>>());
+}
+
+#[test]
 fn unsized_last_fields() {
     #[derive(Trace)]
     struct Tail<T: ?Sized> {

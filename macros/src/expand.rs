@@ -24,16 +24,10 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         .clone()
         .unwrap_or_else(|| parse_quote!(::tracegc));
     let trace_impl = trace_impl(input, &attrs, &krate, &variants);
-    let drop_check = if attrs.unsafe_drop {
-        TokenStream::new()
-    } else {
-        drop_check(input, &krate)
-    };
     Ok(quote! {
         #[doc(hidden)]
         const _: () = {
             #trace_impl
-            #drop_check
         };
     })
 }
@@ -123,6 +117,7 @@ fn trace_impl(
     let (impl_generics, _, where_clause) = bounded.split_for_impl();
 
     let tracer = Ident::new("tracer", Span::mixed_site());
+    let drop_check = (!attrs.unsafe_drop).then(|| drop_check(name, krate));
     let trace_body = trace_body(krate, &tracer, variants);
     let has_edges = has_edges_body(krate, &input.generics, variants);
     quote! {
@@ -130,6 +125,7 @@ fn trace_impl(
         unsafe impl #impl_generics #krate::Trace for #name #ty_generics #where_clause {
             #[inline]
             fn trace(&self, #tracer: &mut #krate::Tracer<'_>) {
+                #drop_check
                 #trace_body
             }
 
@@ -231,17 +227,15 @@ fn with_bounds(generics: &Generics, attrs: &TypeAttrs, krate: &Path) -> Generics
     generics
 }
 
-/// A function that compiles only if the type does not implement `Drop`; nobody calls it.
-fn drop_check(input: &DeriveInput, krate: &Path) -> TokenStream {
-    let name = &input.ident;
-    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
-    let check = quote_spanned! {name.span()=>
-        <#krate::__private::DropProbe<#name #ty_generics>>::must_not_implement_drop()
-    };
+/// A statement that compiles only if the type does not implement `Drop`, and does nothing.
+fn drop_check(name: &Ident, krate: &Path) -> TokenStream {
+    // Reported where the type has its name.
+    let check =
+        quote_spanned!(name.span()=> <#krate::__private::DropProbe<Self>>::must_not_implement_drop);
     quote! {
-        fn no_drop #impl_generics () #where_clause {
+        {
             use #krate::__private::NoDrop as _;
-            #check
+            let _ = #check;
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedL
 use std::mem::needs_drop;
 use std::pin::Pin;
 
-use super::super::{Trace, Tracer};
+use crate::{Trace, Tracer};
 
 // SAFETY: the box is the only owner of its value, which stays where it is while the box is borrowed.
 unsafe impl<T: Trace + ?Sized> Trace for Box<T> {

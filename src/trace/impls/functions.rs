@@ -3,7 +3,7 @@
 //! A pointer whose signature has a lifetime of its own, such as `fn(&str)`, is a type that these impls do not cover. The
 //! derive lets a field of such a type be; inside another type (`Option<fn(&str)>`) it takes `#[trace(skip)]`.
 
-use super::super::{Trace, Tracer};
+use crate::{Trace, Tracer};
 
 macro_rules! function {
     ($ty:ty; $($arg:ident)*) => {

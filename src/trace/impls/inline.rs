@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::task::Poll;
 
-use super::super::{Trace, Tracer};
+use crate::{Trace, Tracer};
 
 /// Implements [`Trace`] for a type by a pattern that borrows each of its values once.
 macro_rules! inline {

@@ -12,7 +12,7 @@ use std::{
 };
 use std::{rc, str, string, sync, task, thread, time};
 
-use super::super::{Trace, Tracer};
+use crate::{Trace, Tracer};
 
 /// Implements [`Trace`] for types that visit nothing.
 macro_rules! leaf {

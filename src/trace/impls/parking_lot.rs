@@ -2,7 +2,7 @@
 
 use parking_lot::{Condvar, FairMutex, Mutex, Once, ReentrantMutex, RwLock};
 
-use super::super::{Trace, Tracer};
+use crate::{Trace, Tracer};
 
 macro_rules! locks {
     ($($ty:ident: $try_lock:ident;)+) => {$(

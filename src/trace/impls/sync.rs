@@ -8,7 +8,7 @@
 
 use std::sync::{Mutex, RwLock};
 
-use super::super::{Trace, Tracer};
+use crate::{Trace, Tracer};
 
 // SAFETY: the value is owned by the mutex. It can be moved through `&self` by whoever has the guard, which the tracer
 // gets; the guard borrows from the mutex alone, and its target lies there.
