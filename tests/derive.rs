@@ -318,6 +318,7 @@ fn pointers_and_references_need_no_attribute() {
         parse: fn(&str) -> Option<&str>,
         hash: for<'a> fn(&'a [u8], &'a mut u64),
         plain: Option<fn(u32) -> u32>,
+        optional: std::option::Option<fn(&str)>,
     }
     #[derive(Trace)]
     struct Pointers {
@@ -326,6 +327,7 @@ fn pointers_and_references_need_no_attribute() {
         action: &'static (dyn Fn(&str) + Sync),
         unique: &'static mut Foreign,
         raw: *const Foreign,
+        optional: Option<&'static Foreign>,
     }
 
     assert!(!edges::<Callbacks>());

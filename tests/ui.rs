@@ -4,7 +4,7 @@
 //! After a change of a message run `TRYBUILD=overwrite cargo test --test ui` and read the difference.
 //! Run one case with `cargo test --test ui -- <group> trybuild=<case>`.
 
-#![cfg(feature = "derive")]
+#![cfg(all(feature = "derive", not(loom), not(shuttle)))]
 
 use std::env;
 use std::io::{self, Write};

@@ -5,8 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Fields, GenericParam, Generics, Index, Member, Path, Result, Type,
-    TypeParamBound, WherePredicate, parse_quote,
+    Data, DeriveInput, Fields, GenericArgument, GenericParam, Generics, Index, Member, Path,
+    PathArguments, Result, Type, TypeParamBound, WherePredicate, parse_quote,
 };
 
 use crate::attr::{self, Errors, TypeAttrs};
@@ -93,15 +93,29 @@ fn collect_fields<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>>
     traced
 }
 
-/// Whether a type is one of those that own nothing, whatever they are made of.
+/// Whether a type is, as far as syntax shows it, one of those that own nothing, whatever they are made of.
 ///
 /// Not all of them are `Trace`: `fn(&str)` is not, for lack of a way to say so, and a reference only if its target is.
+/// To be wrong about a type is safe: its fields are skipped then.
 fn owns_nothing(ty: &Type) -> bool {
     match ty {
         Type::BareFn(_) | Type::Reference(_) | Type::Ptr(_) => true,
         Type::Paren(inner) => owns_nothing(&inner.elem),
         Type::Group(inner) => owns_nothing(&inner.elem),
+        Type::Path(path) => option_of(&path.path).is_some_and(owns_nothing),
         _ => false,
+    }
+}
+
+/// `T` of `Option<T>`.
+fn option_of(path: &Path) -> Option<&Type> {
+    let last = path.segments.last().filter(|last| last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(ty)) if arguments.args.len() == 1 => Some(ty),
+        _ => None,
     }
 }
 

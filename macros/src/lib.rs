@@ -44,7 +44,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `#[trace(skip)]` | the collector does not look into the field, whose type then need not be `Trace` |
 ///
 /// Skipping is always safe. What a skipped field holds is kept alive by it, so a cycle that leads through it is never
-/// collected.
+/// collected. Fields that are references or pointers, to data or to functions, are skipped without being asked, as are
+/// `Option`s of those: they own nothing.
 ///
 /// # `Drop`
 ///

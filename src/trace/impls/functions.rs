@@ -1,7 +1,7 @@
 //! Function pointers, which own nothing.
 //!
 //! A pointer whose signature has a lifetime of its own, such as `fn(&str)`, is a type that these impls do not cover. The
-//! derive lets a field of such a type be; inside another type (`Option<fn(&str)>`) it takes `#[trace(skip)]`.
+//! derive passes over a field of such a type, or an `Option` of it; elsewhere it takes `#[trace(skip)]`.
 
 use crate::{Trace, Tracer};
 
