@@ -3,9 +3,11 @@
 
 extern crate self as tracegc;
 
-pub mod trace;
 mod stub;
+pub mod trace;
 pub use stub::*;
+#[doc(hidden)]
+pub use trace::derive as __private;
 pub use trace::{Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tracegc_macros::Trace;

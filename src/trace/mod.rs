@@ -1,5 +1,7 @@
 //! What the collector has to know of a type: where its handles are.
 
+#[doc(hidden)]
+pub mod derive;
 mod guards;
 mod impls;
 pub(crate) mod tracer;

@@ -1,0 +1,10 @@
+use std::cell::RefCell;
+
+use tracegc::{Gc, Trace};
+
+#[derive(Trace)]
+struct Node {
+    next: RefCell<Option<Gc<Node>>>,
+}
+
+fn main() {}
