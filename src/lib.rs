@@ -3,6 +3,8 @@
 
 extern crate self as tracegc;
 
+pub mod cleanup;
+mod sync;
 pub mod trace;
 mod stub;
 pub use stub::*;

@@ -35,7 +35,6 @@ pub struct CleanupError<A> { pub arg: A }
 #[derive(Debug, Default, Clone, Copy)]
 pub struct CollectStats { pub rounds: usize, pub traced: usize, pub reclaimed: usize }
 pub fn collect() -> CollectStats { CollectStats::default() }
-pub mod cleanup { pub fn wait(_t: std::time::Duration) -> bool { true } }
 pub mod heap {
     #[derive(Debug, Default, Clone, Copy)]
     pub struct HeapStats { pub live_objects: u64, pub live_bytes: u64, pub allocated_objects: u64, pub freed_objects: u64, pub committed_bytes: u64, pub collections: u64, pub collected_objects: u64 }
