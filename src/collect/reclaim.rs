@@ -139,7 +139,7 @@ unsafe fn drop_value(header: NonNull<Header>, meta: Meta) {
     // SAFETY: by contract.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { (info.drop)(Header::value(header)) })) {
         DROP_PANICS.fetch_add(1, Ordering::Relaxed);
-        cleanup::report_panic(cleanup::Origin::Drop, payload);
+        cleanup::report_panic(cleanup::PanicOrigin::Drop, payload);
     }
 }
 

@@ -176,7 +176,7 @@ impl Tracer<'_> {
                     if self.mode != Mode::Freeze {
                         self.guards.release(0);
                     }
-                    crate::cleanup::report_panic(crate::cleanup::Origin::Trace, payload);
+                    crate::cleanup::report_panic(crate::cleanup::PanicOrigin::Trace, payload);
                     if let Some(header) = self.current {
                         failed(header);
                     }
