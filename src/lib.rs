@@ -22,8 +22,6 @@
 //! assert_eq!(tracegc::collect().reclaimed, 2);
 //! ```
 
-extern crate self as tracegc;
-
 pub mod cleanup;
 mod collect;
 mod gc;

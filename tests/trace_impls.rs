@@ -12,20 +12,12 @@ type Handle = Gc<str>;
 
 #[track_caller]
 fn no_edges<T: Trace>() {
-    assert!(
-        !T::has_edges(),
-        "{} has no edges",
-        std::any::type_name::<T>()
-    );
+    assert!(!T::has_edges(), "{} has no edges", std::any::type_name::<T>());
 }
 
 #[track_caller]
 fn edges<T: Trace>() {
-    assert!(
-        T::has_edges(),
-        "{} can have edges",
-        std::any::type_name::<T>()
-    );
+    assert!(T::has_edges(), "{} can have edges", std::any::type_name::<T>());
 }
 
 fn traced<T: Trace + ?Sized>() {}

@@ -74,10 +74,7 @@ pub(crate) fn is_skipped(attrs: &[Attribute], errors: &mut Errors) -> bool {
             .iter()
             .any(|name| item.path.is_ident(name))
         {
-            Err(item.error(format!(
-                "`{}` goes on the type, not on a field",
-                name_of(item)
-            )))
+            Err(item.error(format!("`{}` goes on the type, not on a field", name_of(item))))
         } else {
             Err(unknown(item, ON_FIELD))
         }

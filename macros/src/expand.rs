@@ -5,8 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Fields, GenericArgument, GenericParam, Generics, Index, Member, Path,
-    PathArguments, Result, Type, TypeParamBound, WherePredicate, parse_quote,
+    Data, DeriveInput, Fields, GenericArgument, GenericParam, Generics, Index, Member, Path, PathArguments,
+    Result, Type, TypeParamBound, WherePredicate, parse_quote,
 };
 
 use crate::attr::{self, Errors, TypeAttrs};
@@ -19,10 +19,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let variants = collect_variants(&input.data, &mut errors);
     errors.finish()?;
 
-    let krate = attrs
-        .krate
-        .clone()
-        .unwrap_or_else(|| parse_quote!(::tracegc));
+    let krate = attrs.krate.clone().unwrap_or_else(|| parse_quote!(::tracegc));
     let trace_impl = trace_impl(input, &attrs, &krate, &variants);
     Ok(quote! {
         #[doc(hidden)]
@@ -119,12 +116,7 @@ fn option_of(path: &Path) -> Option<&Type> {
     }
 }
 
-fn trace_impl(
-    input: &DeriveInput,
-    attrs: &TypeAttrs,
-    krate: &Path,
-    variants: &[Variant<'_>],
-) -> TokenStream {
+fn trace_impl(input: &DeriveInput, attrs: &TypeAttrs, krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
     let name = &input.ident;
     let (_, ty_generics, _) = input.generics.split_for_impl();
     let bounded = with_bounds(&input.generics, attrs, krate);
@@ -157,11 +149,9 @@ fn trace_body(krate: &Path, tracer: &Ident, variants: &[Variant<'_>]) -> TokenSt
         return quote!(match *self {});
     }
     let arms = variants.iter().map(|Variant { path, fields }| {
-        let patterns = fields.iter().map(
-            |Field {
-                 member, binding, ..
-             }| quote!(#member: #binding,),
-        );
+        let patterns = fields
+            .iter()
+            .map(|Field { member, binding, .. }| quote!(#member: #binding,));
         let calls = fields.iter().map(|Field { binding, ty, .. }| {
             quote_spanned!(ty.span()=> <#ty as #krate::Trace>::trace(#binding, #tracer);)
         });
@@ -196,10 +186,7 @@ fn is_unsized(ty: &Type, generics: &Generics) -> bool {
 }
 
 fn is_maybe_sized_param(path: &Path, generics: &Generics) -> bool {
-    let Some(param) = generics
-        .type_params()
-        .find(|param| path.is_ident(&param.ident))
-    else {
+    let Some(param) = generics.type_params().find(|param| path.is_ident(&param.ident)) else {
         return false;
     };
     let in_where_clause = generics
@@ -244,8 +231,7 @@ fn with_bounds(generics: &Generics, attrs: &TypeAttrs, krate: &Path) -> Generics
 /// A statement that compiles only if the type does not implement `Drop`, and does nothing.
 fn drop_check(name: &Ident, krate: &Path) -> TokenStream {
     // Reported where the type has its name.
-    let check =
-        quote_spanned!(name.span()=> <#krate::__private::DropProbe<Self>>::must_not_implement_drop);
+    let check = quote_spanned!(name.span()=> <#krate::__private::DropProbe<Self>>::must_not_implement_drop);
     quote! {
         {
             use #krate::__private::NoDrop as _;

@@ -206,8 +206,12 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     end_burial(burial);
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
-    FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
-    FIGURES.nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    FIGURES
+        .collected
+        .fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
+    FIGURES
+        .nanos
+        .fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
     if reach == Reach::Whole {
         FIGURES.full.fetch_add(1, Ordering::Relaxed);
         pacer::whole_ended();
@@ -259,9 +263,9 @@ pub(crate) fn settings_changed(config: &Config) {
     pacer::configure(config);
 }
 
-/// Ends the collector's thread.
-pub(crate) fn shutdown() {
-    pacer::shutdown();
+/// Ends the collector's thread; false if called on it.
+pub(crate) fn shutdown() -> bool {
+    pacer::shutdown()
 }
 
 /// The collector's part of the figures.

@@ -151,7 +151,9 @@ fn want(reach: Reach) {
         PACER.wake.notify_one();
     }
     if !state.running {
-        let spawned = std::thread::Builder::new().name("tracegc-collector".into()).spawn(work);
+        let spawned = std::thread::Builder::new()
+            .name("tracegc-collector".into())
+            .spawn(work);
         // Without a thread, `collect` still works, and the next event tries again.
         if let Ok(thread) = spawned {
             state.thread = Some(thread);
@@ -160,28 +162,36 @@ fn want(reach: Reach) {
     }
 }
 
-/// Ends the collector's thread and waits for it; it starts again when it is needed.
-pub(crate) fn shutdown() {
+/// Ends the collector's thread and waits for it; it starts again when it is needed. False if called on it.
+pub(crate) fn shutdown() -> bool {
     let mut state = PACER.state.lock();
+    let Some(thread) = state.thread.take() else {
+        return true;
+    };
+    if thread.thread().id() == std::thread::current().id() {
+        state.thread = Some(thread);
+        return false;
+    }
     state.stop = true;
     PACER.wake.notify_one();
-    let thread = state.thread.take();
     drop(state);
-    if let Some(thread) = thread {
-        if thread.thread().id() != std::thread::current().id() {
-            // The thread catches all panics of user code.
-            let _ = thread.join();
-        }
-    }
+    // The thread catches all panics of user code.
+    let _ = thread.join();
     let mut state = PACER.state.lock();
     state.stop = false;
     state.wanted = None;
+    true
 }
 
 /// Follows new settings.
 pub(crate) fn configure(config: &Config) {
-    PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom)), Ordering::Relaxed);
-    PACER.limit.store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+    PACER.automatic.store(
+        config.gc_percent.is_some() && !cfg!(any(miri, loom)),
+        Ordering::Relaxed,
+    );
+    PACER
+        .limit
+        .store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     set_trigger(config);
     PACER.state.lock().at_limit = 0;
     PACER.wake.notify_one();
@@ -212,7 +222,9 @@ fn work() {
     while !state.stop {
         let config = config();
         let automatic = PACER.automatic.load(Ordering::Relaxed);
-        let grown = |used_then: usize| PAGE_HEAP.used_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20));
+        let grown = |used_then: usize| {
+            PAGE_HEAP.used_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20))
+        };
         let Some(reach) = state.wanted else {
             let timeout = PACER.wake.wait_for(&mut state, config.period).timed_out();
             if timeout && automatic && (state.undecided || notes::count() > 0) {
@@ -221,7 +233,10 @@ fn work() {
             continue;
         };
         let now = Instant::now();
-        if now < rested && !grown(used_then) && !(PACER.pressed.load(Ordering::Relaxed) && PAGE_HEAP.used_bytes() > used_then) {
+        if now < rested
+            && !grown(used_then)
+            && !(PACER.pressed.load(Ordering::Relaxed) && PAGE_HEAP.used_bytes() > used_then)
+        {
             // A short wait, since growth does not wake this thread each time.
             let nap = (rested - now).min(Duration::from_millis(5));
             PACER.wake.wait_for(&mut state, nap);

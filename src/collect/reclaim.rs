@@ -88,7 +88,9 @@ unsafe fn reclaim_now(cache: &'static Cache, header: NonNull<Header>, meta: Meta
 fn drain(cache: &Cache) {
     loop {
         // SAFETY: *owner fields*; the borrow ends before anything calls back.
-        let Some(header) = (unsafe { (*cache.local.dying.get()).pop() }) else { break };
+        let Some(header) = (unsafe { (*cache.local.dying.get()).pop() }) else {
+            break;
+        };
         // SAFETY: what is on the list is this thread's.
         unsafe { destroy(header, header.as_ref().meta(Ordering::Acquire)) };
     }
@@ -109,7 +111,11 @@ fn drain(cache: &Cache) {
 unsafe fn destroy(header: NonNull<Header>, meta: Meta) {
     // SAFETY: by contract the object is ours, its count zero, and its value there unless it is marked as dead.
     unsafe {
-        let farewell = if meta.has(flag::SPECIALS) { special::clear(header) } else { None };
+        let farewell = if meta.has(flag::SPECIALS) {
+            special::clear(header)
+        } else {
+            None
+        };
         if !meta.has(flag::DEAD) {
             drop_value(header, meta);
         }

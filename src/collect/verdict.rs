@@ -39,7 +39,15 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
             return (Condemned::default(), true);
         }
         let leavers = match attempt(tracer, &suspects) {
-            Ok(farewells) => return (Condemned { objects: suspects, farewells }, true),
+            Ok(farewells) => {
+                return (
+                    Condemned {
+                        objects: suspects,
+                        farewells,
+                    },
+                    true,
+                );
+            }
             Err(leavers) => leavers,
         };
         trial::leave(tracer, &leavers);
@@ -50,10 +58,16 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
 }
 
 /// One attempt: `Err` with the objects that leave.
-fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
+fn attempt(
+    tracer: &mut Tracer<'_>,
+    suspects: &[NonNull<Header>],
+) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
     let started = Instant::now();
     // SAFETY (all below): *deferral*: what the collection found stays until it ends.
-    let before: Vec<Reading> = suspects.iter().map(|h| unsafe { h.as_ref() }.count.read()).collect();
+    let before: Vec<Reading> = suspects
+        .iter()
+        .map(|h| unsafe { h.as_ref() }.count.read())
+        .collect();
 
     let _section = READING.lock();
     let mut leavers = freeze(tracer, suspects, &before);
@@ -97,7 +111,9 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
     let mut next = 0;
     tracer.run(
         |tracer| {
-            let Some(&header) = suspects.get(next) else { return false };
+            let Some(&header) = suspects.get(next) else {
+                return false;
+            };
             next += 1;
             if let Some(ahead) = suspects.get(next + 3) {
                 crate::trace::tracer::prefetch_address(ahead.as_ptr().cast());
@@ -125,8 +141,14 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
 fn close_doors(suspects: &[NonNull<Header>]) -> Vec<Door> {
     let has_specials = |header: &&NonNull<Header>| {
         // SAFETY: *deferral*.
-        unsafe { header.as_ref() }.meta(Ordering::Acquire).has(flag::SPECIALS)
+        unsafe { header.as_ref() }
+            .meta(Ordering::Acquire)
+            .has(flag::SPECIALS)
     };
     // SAFETY: the flag is set, and the object stays.
-    suspects.iter().filter(has_specials).map(|&header| unsafe { Door::close(header) }).collect()
+    suspects
+        .iter()
+        .filter(has_specials)
+        .map(|&header| unsafe { Door::close(header) })
+        .collect()
 }

@@ -21,7 +21,9 @@ pub(crate) enum Place {
 /// Finds the object or arena that the byte at `addr` belongs to, in constant time. A byte of a free slot, of a header,
 /// or past the end of an object belongs to nobody.
 pub(crate) fn lookup(addr: usize) -> Place {
-    let Some((_, span)) = locate(addr) else { return Place::Outside };
+    let Some((_, span)) = locate(addr) else {
+        return Place::Outside;
+    };
     match span.kind() {
         Kind::Free => Place::Outside,
         Kind::Chunk => Place::ArenaChunk,
@@ -30,7 +32,11 @@ pub(crate) fn lookup(addr: usize) -> Place {
                 let header = span.slot(index);
                 // SAFETY: slots below the extent have headers. Acquire: see `object`.
                 let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
-                if meta.is_live() { Place::Heap(header) } else { Place::Outside }
+                if meta.is_live() {
+                    Place::Heap(header)
+                } else {
+                    Place::Outside
+                }
             }
             _ => Place::Outside,
         },

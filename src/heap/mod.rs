@@ -103,7 +103,9 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
         if span.kind() == span::Kind::Small {
             return span.slot_size.load(Ordering::Relaxed) as usize;
         }
-        let bytes = segment::Segment::of(header).as_ref().used_by(usize::from(span.pages.load(Ordering::Relaxed)));
+        let bytes = segment::Segment::of(header)
+            .as_ref()
+            .used_by(usize::from(span.pages.load(Ordering::Relaxed)));
         bytes - header.addr().get() % segment::PAGE
     }
 }
@@ -120,4 +122,19 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
 /// ```
 pub fn trim() -> usize {
     pages::PAGE_HEAP.trim(0)
+}
+
+/// Ends the threads of this crate: the workers, after they have run the cleanups that are queued (or `timeout` has
+/// passed), and the collector's. False if a worker is still busy, or if called on one of these threads.
+///
+/// For tests and tools that count threads; no program needs it. The threads start again when there is something for
+/// them to do.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert!(tracegc::heap::shutdown(Duration::from_secs(10)));
+/// ```
+pub fn shutdown(timeout: std::time::Duration) -> bool {
+    crate::collect::shutdown() & crate::cleanup::shutdown(timeout)
 }

@@ -22,21 +22,24 @@ impl Guards {
     /// What the guard borrows from stays until it is released, which happens on this thread.
     pub(crate) unsafe fn keep<G>(&mut self, guard: G) {
         if size_of::<G>() <= size_of::<Room>() && align_of::<G>() <= align_of::<Room>() {
-            // SAFETY: called once, on a room that a `G` was written to.
-            let drop = |room: *mut Room| unsafe { room.cast::<G>().drop_in_place() };
-            let mut kept = Kept { drop, room: [MaybeUninit::uninit(); WORDS] };
-            // SAFETY: the room is large enough and aligned, as was just checked.
-            unsafe { (&raw mut kept.room).cast::<G>().write(guard) };
-            self.0.push(kept);
+            self.push(guard);
         } else {
-            // SAFETY: as the caller promises; a box fits.
-            unsafe { self.keep(Box::new(guard)) };
+            self.push(Box::new(guard));
         }
     }
 
-    /// Number of guards kept.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// Pushes something that fits, which `keep` has seen to.
+    fn push<G>(&mut self, guard: G) {
+        assert!(size_of::<G>() <= size_of::<Room>() && align_of::<G>() <= align_of::<Room>());
+        // SAFETY: called once, on a room that a `G` was written to.
+        let drop = |room: *mut Room| unsafe { room.cast::<G>().drop_in_place() };
+        let mut kept = Kept {
+            drop,
+            room: [MaybeUninit::uninit(); WORDS],
+        };
+        // SAFETY: the room is large enough and aligned, as was just checked.
+        unsafe { (&raw mut kept.room).cast::<G>().write(guard) };
+        self.0.push(kept);
     }
 
     /// Releases all but the first `keep`, last first.

@@ -117,7 +117,10 @@ impl Tracer<'_> {
             // SAFETY: the guard is kept, so what it protects stays borrowed.
             unsafe { &*target }.trace(self);
         } else {
-            let rescue = Rescue { guards: &raw mut self.guards, guard: ManuallyDrop::new(guard) };
+            let rescue = Rescue {
+                guards: &raw mut self.guards,
+                guard: ManuallyDrop::new(guard),
+            };
             (**rescue.guard).trace(self);
             rescue.release();
         }
@@ -168,7 +171,11 @@ impl Tracer<'_> {
     }
 
     /// Runs a loop that traces objects; a panic in it is reported, and the loop goes on. `step` returns false at its end.
-    pub(crate) fn run(&mut self, mut step: impl FnMut(&mut Self) -> bool, mut failed: impl FnMut(NonNull<Header>)) {
+    pub(crate) fn run(
+        &mut self,
+        mut step: impl FnMut(&mut Self) -> bool,
+        mut failed: impl FnMut(NonNull<Header>),
+    ) {
         loop {
             match catch_unwind(AssertUnwindSafe(|| while step(self) {})) {
                 Ok(()) => break,
@@ -251,7 +258,9 @@ impl Tracer<'_> {
             // SAFETY: the object in hand is there.
             (unsafe { header.as_ref() }.meta(Ordering::Acquire).info().name)()
         });
-        eprintln!("tracegc: zombie: an object of type `{from}` holds a handle to a freed object of type `{to}`; aborting");
+        eprintln!(
+            "tracegc: zombie: an object of type `{from}` holds a handle to a freed object of type `{to}`; aborting"
+        );
         std::process::abort();
     }
 }

@@ -7,8 +7,7 @@ use std::marker::{PhantomData, PhantomPinned};
 use std::mem::{Discriminant, ManuallyDrop, MaybeUninit};
 use std::sync::atomic;
 use std::{
-    alloc, any, cmp, convert, env, error, ffi, fmt, fs, hash, io, net, num, ops, panic, path,
-    process, ptr,
+    alloc, any, cmp, convert, env, error, ffi, fmt, fs, hash, io, net, num, ops, panic, path, process, ptr,
 };
 use std::{rc, str, string, sync, task, thread, time};
 
