@@ -207,6 +207,33 @@ mod peers {
     };
 }
 
+/// By hand, as the derive macro asks the types of the fields whether they are tracked, and never gets an answer from a
+/// type that refers to itself.
+#[cfg(feature = "peers")]
+macro_rules! jrsonnet_trace {
+    () => {
+        jrsonnet_trace!(
+            LeafData: false {}
+            SmallData: false {}
+            ListNode: true { tail }
+            TreeNode: true { left, right }
+            RingNode: true { next }
+            Edges: true { a, b, c, d }
+            QuadNode: true { edges }
+        );
+    };
+    ($($node:ident: $tracked:literal { $($field:ident),* })*) => {$(
+        impl Trace for $node {
+            fn trace(&self, _tracer: &mut Tracer<'_>) {
+                $(self.$field.trace(_tracer);)*
+            }
+            fn is_type_tracked() -> bool {
+                $tracked
+            }
+        }
+    )*};
+}
+
 /// By hand, as dumpster's derive macro does not work on the fields of a type that a macro defines.
 #[cfg(feature = "peers")]
 macro_rules! dumpster_trace {
@@ -371,13 +398,13 @@ mod gc_peer {
 mod jrsonnet_peer {
     use std::cell::RefCell;
 
-    use jrsonnet_gcmodule::{Cc as Ptr, Trace, Weak};
+    use jrsonnet_gcmodule::{Cc as Ptr, Trace, Tracer, Weak};
 
     use crate::peer::{WeakPeer, peer};
 
     peer! {
         Jrsonnet = "jrsonnet Cc";
-        attrs: [derive(Trace)];
+        attrs: [];
         handle: Ptr;
         new: |v| Ptr::new(v);
         get: |p| &**p;
@@ -390,6 +417,7 @@ mod jrsonnet_peer {
         every: Some(10_000);
         collect: { let _ = jrsonnet_gcmodule::collect_thread_cycles(); };
     }
+    jrsonnet_trace!();
 
     impl WeakPeer for Jrsonnet {
         type Weak = Weak<LeafData>;
@@ -408,7 +436,7 @@ mod jrsonnet_peer {
 mod jrsonnet_threaded {
     use std::sync::{LazyLock, Mutex};
 
-    use jrsonnet_gcmodule::{ThreadedCc as Ptr, ThreadedObjectSpace, Trace};
+    use jrsonnet_gcmodule::{ThreadedCc as Ptr, ThreadedObjectSpace, Trace, Tracer};
 
     use crate::peer::peer;
 
@@ -416,7 +444,7 @@ mod jrsonnet_threaded {
 
     peer! {
         JrsonnetThreaded = "jrsonnet ThreadedCc";
-        attrs: [derive(Trace)];
+        attrs: [];
         handle: Ptr;
         new: |v| SPACE.create(v);
         get: |p| p.borrow();
@@ -429,6 +457,7 @@ mod jrsonnet_threaded {
         every: Some(10_000);
         collect: { let _ = SPACE.collect_cycles(); };
     }
+    jrsonnet_trace!();
 }
 
 #[cfg(feature = "peers")]

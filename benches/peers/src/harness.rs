@@ -182,7 +182,7 @@ impl Args {
             command.pre_exec(|| {
                 let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
                 if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 {
-                    limit.rlim_cur = limit.rlim_max.min(16 << 30);
+                    limit.rlim_cur = limit.rlim_max.min(4 << 30);
                     libc::setrlimit(libc::RLIMIT_STACK, &limit);
                 }
                 Ok(())
