@@ -98,13 +98,19 @@ mod trees_12 {
     fn gc_tree(depth: u32) -> Gc<GcTree> {
         let child = || (depth > 0).then(|| gc_tree(depth - 1));
         let _left = child();
-        Gc::new(GcTree { _left, _right: child() })
+        Gc::new(GcTree {
+            _left,
+            _right: child(),
+        })
     }
 
     fn arc_tree(depth: u32) -> Arc<ArcTree> {
         let child = || (depth > 0).then(|| arc_tree(depth - 1));
         let _left = child();
-        Arc::new(ArcTree { _left, _right: child() })
+        Arc::new(ArcTree {
+            _left,
+            _right: child(),
+        })
     }
 
     #[divan::bench]
@@ -127,9 +133,18 @@ mod deref_list_10k {
 
     #[divan::bench]
     fn gc(bencher: Bencher<'_, '_>) {
-        let list = (1..LENGTH).fold(Gc::new(GcList { value: 0, tail: None }), |tail, value| {
-            Gc::new(GcList { value, tail: Some(tail) })
-        });
+        let list = (1..LENGTH).fold(
+            Gc::new(GcList {
+                value: 0,
+                tail: None,
+            }),
+            |tail, value| {
+                Gc::new(GcList {
+                    value,
+                    tail: Some(tail),
+                })
+            },
+        );
         bencher.bench_local(|| {
             let (mut at, mut total) = (black_box(&list), 0u64);
             loop {
@@ -144,9 +159,18 @@ mod deref_list_10k {
 
     #[divan::bench]
     fn arc(bencher: Bencher<'_, '_>) {
-        let list = (1..LENGTH).fold(Arc::new(ArcList { value: 0, tail: None }), |tail, value| {
-            Arc::new(ArcList { value, tail: Some(tail) })
-        });
+        let list = (1..LENGTH).fold(
+            Arc::new(ArcList {
+                value: 0,
+                tail: None,
+            }),
+            |tail, value| {
+                Arc::new(ArcList {
+                    value,
+                    tail: Some(tail),
+                })
+            },
+        );
         bencher.bench_local(|| {
             let (mut at, mut total) = (black_box(&list), 0u64);
             loop {

@@ -143,7 +143,10 @@ mod boxed {
         type Tree = Box<TreeNode>;
         #[inline]
         fn tree(left: Option<Self::Tree>, right: Option<Self::Tree>) -> Self::Tree {
-            Box::new(TreeNode { _left: left, _right: right })
+            Box::new(TreeNode {
+                _left: left,
+                _right: right,
+            })
         }
     }
 }
@@ -202,8 +205,9 @@ mod tracegc_peer {
 #[cfg(feature = "peers")]
 mod peers {
     pub use super::{
-        boa_peer::Boa, dumpster_sync::DumpsterSync, dumpster_unsync::DumpsterUnsync, gc_peer::RustGc,
-        jrsonnet_peer::Jrsonnet, jrsonnet_threaded::JrsonnetThreaded, rust_cc_peer::RustCc, shredder_peer::Shredder,
+        boa_peer::Boa, dumpster_sync::DumpsterSync, dumpster_unsync::DumpsterUnsync,
+        gc_peer::RustGc, jrsonnet_peer::Jrsonnet, jrsonnet_threaded::JrsonnetThreaded,
+        rust_cc_peer::RustCc, shredder_peer::Shredder,
     };
 }
 

@@ -34,7 +34,14 @@ pub fn alloc_drop(o: &Opts) -> Sample {
         for i in 0..n as u64 {
             arena.mutate(|mc, ()| {
                 for _ in 0..1_000 {
-                    black_box(Gc::new(mc, Leaf { _a: i, _b: 2, _c: 3 }));
+                    black_box(Gc::new(
+                        mc,
+                        Leaf {
+                            _a: i,
+                            _b: 2,
+                            _c: 3,
+                        },
+                    ));
                 }
             });
             arena.collect_debt();
@@ -51,7 +58,14 @@ pub fn alloc_drop_batch(o: &Opts) -> Sample {
             arena.mutate(|mc, ()| {
                 let mut batch = Vec::with_capacity(1_000);
                 for _ in 0..1_000 {
-                    batch.push(Gc::new(mc, Leaf { _a: i, _b: 2, _c: 3 }));
+                    batch.push(Gc::new(
+                        mc,
+                        Leaf {
+                            _a: i,
+                            _b: 2,
+                            _c: 3,
+                        },
+                    ));
                 }
                 black_box(&batch);
             });
@@ -90,7 +104,13 @@ fn list(n: usize) -> Arena<ListRoot> {
     let mut arena = Arena::<ListRoot>::new(|_| None);
     arena.mutate_root(|mc, root| {
         for i in 0..n as u64 {
-            *root = Some(Gc::new(mc, ListNode { value: i, tail: *root }));
+            *root = Some(Gc::new(
+                mc,
+                ListNode {
+                    value: i,
+                    tail: *root,
+                },
+            ));
         }
     });
     arena
@@ -146,11 +166,23 @@ struct Tree<'gc> {
 
 fn tree<'gc>(mc: &Mutation<'gc>, depth: usize) -> Gc<'gc, Tree<'gc>> {
     if depth == 0 {
-        Gc::new(mc, Tree { _left: None, _right: None })
+        Gc::new(
+            mc,
+            Tree {
+                _left: None,
+                _right: None,
+            },
+        )
     } else {
         let left = tree(mc, depth - 1);
         let right = tree(mc, depth - 1);
-        Gc::new(mc, Tree { _left: Some(left), _right: Some(right) })
+        Gc::new(
+            mc,
+            Tree {
+                _left: Some(left),
+                _right: Some(right),
+            },
+        )
     }
 }
 
@@ -175,7 +207,9 @@ struct RingNode<'gc> {
 impl<'gc> RingNode<'gc> {
     fn link(mc: &Mutation<'gc>, from: Gc<'gc, Self>, to: Gc<'gc, Self>) {
         let from = Gc::write(mc, from);
-        *gc_arena::barrier::field!(from, RingNode, next).unlock().borrow_mut() = Some(to);
+        *gc_arena::barrier::field!(from, RingNode, next)
+            .unlock()
+            .borrow_mut() = Some(to);
     }
 }
 
@@ -186,10 +220,22 @@ pub fn rings(o: &Opts) -> Sample {
         for _ in 0..n {
             arena.mutate(|mc, ()| {
                 for i in 0..100 {
-                    let first = Gc::new(mc, RingNode { next: RefLock::new(None), _payload: i });
+                    let first = Gc::new(
+                        mc,
+                        RingNode {
+                            next: RefLock::new(None),
+                            _payload: i,
+                        },
+                    );
                     let mut last = first;
                     for j in 1..10 {
-                        let next = Gc::new(mc, RingNode { next: RefLock::new(None), _payload: j });
+                        let next = Gc::new(
+                            mc,
+                            RingNode {
+                                next: RefLock::new(None),
+                                _payload: j,
+                            },
+                        );
                         RingNode::link(mc, last, next);
                         last = next;
                     }
@@ -224,7 +270,9 @@ struct Quad<'gc> {
 impl<'gc> Quad<'gc> {
     fn set(mc: &Mutation<'gc>, from: Gc<'gc, Self>, edge: usize, to: Gc<'gc, Self>) {
         let from = Gc::write(mc, from);
-        let mut edges = gc_arena::barrier::field!(from, Quad, edges).unlock().borrow_mut();
+        let mut edges = gc_arena::barrier::field!(from, Quad, edges)
+            .unlock()
+            .borrow_mut();
         let slot = match edge & 3 {
             0 => &mut edges.a,
             1 => &mut edges.b,
@@ -238,11 +286,19 @@ impl<'gc> Quad<'gc> {
 type Graph = Arena<Rootable![Vec<Gc<'_, Quad<'_>>>]>;
 
 /// `edges` as in `workloads`; only the root stays in the `Vec` if that is the shape.
-fn graph(n: usize, shape: impl FnOnce(&mut dyn FnMut(usize, usize, usize)) -> Option<usize>) -> Graph {
+fn graph(
+    n: usize,
+    shape: impl FnOnce(&mut dyn FnMut(usize, usize, usize)) -> Option<usize>,
+) -> Graph {
     let mut arena = Graph::new(|_| Vec::new());
     arena.mutate_root(|mc, nodes| {
         for i in 0..n as u64 {
-            let edges = RefLock::new(Edges { a: None, b: None, c: None, d: None });
+            let edges = RefLock::new(Edges {
+                a: None,
+                b: None,
+                c: None,
+                d: None,
+            });
             nodes.push(Gc::new(mc, Quad { edges, _payload: i }));
         }
         let root = shape(&mut |from, edge, to| Quad::set(mc, nodes[from], edge, nodes[to]));
@@ -291,7 +347,9 @@ fn collect_handles(o: &Opts, n: usize, shape: Shape) -> Sample {
     });
     let (sample, ()) = measure(n, || finish(&mut arena));
     let (again, ()) = measure(n, || finish(&mut arena));
-    sample.with("again", again.wall())
+    sample
+        .with("again", again.wall())
+        .with("again CPU", again.cpu())
 }
 
 fn collect_root(o: &Opts, n: usize) -> Sample {
@@ -302,7 +360,9 @@ fn collect_root(o: &Opts, n: usize) -> Sample {
         arena.mutate_root(|_, nodes| nodes.clear());
         finish(&mut arena);
     });
-    sample.with("all dead", dead.wall())
+    sample
+        .with("all dead", dead.wall())
+        .with("all dead CPU", dead.cpu())
 }
 
 macro_rules! collections {
@@ -342,5 +402,6 @@ pub fn collect_half_dead(o: &Opts) -> Sample {
         finish(&mut arena);
     });
     let more = sample.wall() - all_live.wall() / 2.0;
-    sample.with("more", more)
+    let more_cpu = sample.cpu() - all_live.cpu() / 2.0;
+    sample.with("more", more).with("more CPU", more_cpu)
 }

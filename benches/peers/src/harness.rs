@@ -56,7 +56,10 @@ impl Sample {
 }
 
 fn clock(id: libc::clockid_t) -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is valid for writes.
     let result = unsafe { libc::clock_gettime(id, &mut time) };
     assert_eq!(result, 0, "clock_gettime");
@@ -79,13 +82,26 @@ pub fn measure<R>(ops: usize, work: impl FnOnce() -> R) -> (Sample, R) {
     let result = work();
     let wall_ns = wall.elapsed().as_nanos() as f64;
     let (own_ns, cpu_ns) = (thread_cpu() - own, process_cpu() - cpu);
-    (Sample { ops: ops as f64, wall_ns, cpu_ns, own_ns, extra: Vec::new() }, result)
+    (
+        Sample {
+            ops: ops as f64,
+            wall_ns,
+            cpu_ns,
+            own_ns,
+            extra: Vec::new(),
+        },
+        result,
+    )
 }
 
 /// Bytes resident now.
 pub fn rss() -> f64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: f64 = statm.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(f64::NAN);
+    let pages: f64 = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(f64::NAN);
     // SAFETY: no preconditions.
     pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as f64
 }
@@ -133,7 +149,9 @@ fn parse() -> Args {
             })
         };
         match arg.as_str() {
-            "--contenders" => args.contenders = Some(value().split(',').map(str::to_owned).collect()),
+            "--contenders" => {
+                args.contenders = Some(value().split(',').map(str::to_owned).collect())
+            }
             "--rounds" => args.rounds = Some(value().parse().expect("a number of rounds")),
             "--scale" => args.scale = value().parse().expect("a factor"),
             "--big" => args.big = true,
@@ -162,7 +180,9 @@ fn parse() -> Args {
 impl Args {
     fn wants(&self, contender: &Contender) -> bool {
         match &self.contenders {
-            Some(wanted) => wanted.iter().any(|w| contender.name.to_lowercase().starts_with(&w.to_lowercase())),
+            Some(wanted) => wanted
+                .iter()
+                .any(|w| contender.name.to_lowercase().starts_with(&w.to_lowercase())),
             None => true,
         }
     }
@@ -180,7 +200,10 @@ impl Args {
         // SAFETY: between fork and exec only `getrlimit` and `setrlimit` are called.
         unsafe {
             command.pre_exec(|| {
-                let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                let mut limit = libc::rlimit {
+                    rlim_cur: 0,
+                    rlim_max: 0,
+                };
                 if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 {
                     limit.rlim_cur = limit.rlim_max.min(4 << 30);
                     libc::setrlimit(libc::RLIMIT_STACK, &limit);
@@ -200,12 +223,20 @@ pub fn main(allocator: &str) -> ExitCode {
     if args.list {
         for workload in &workloads {
             let names: Vec<_> = workload.contenders.iter().map(|c| c.name).collect();
-            println!("{}: {}\n    {}", workload.name, workload.about, names.join(", "));
+            println!(
+                "{}: {}\n    {}",
+                workload.name,
+                workload.about,
+                names.join(", ")
+            );
         }
         return ExitCode::SUCCESS;
     }
     if let Some(name) = &args.workload {
-        let workload = workloads.iter().find(|w| w.name == name).expect("a workload");
+        let workload = workloads
+            .iter()
+            .find(|w| w.name == name)
+            .expect("a workload");
         match &args.only {
             Some(only) => run_once(workload, only, &opts),
             None => run_rounds(workload, &args, &opts),
@@ -214,7 +245,13 @@ pub fn main(allocator: &str) -> ExitCode {
     }
     let chosen: Vec<_> = workloads
         .iter()
-        .filter(|w| (args.big || !w.big) && args.filter.as_ref().is_none_or(|f| w.name.contains(f.as_str())))
+        .filter(|w| {
+            (args.big || !w.big)
+                && args
+                    .filter
+                    .as_ref()
+                    .is_none_or(|f| w.name.contains(f.as_str()))
+        })
         .collect();
     if chosen.is_empty() {
         eprintln!("no such workload; --list names them (some need --big)");
@@ -224,20 +261,35 @@ pub fn main(allocator: &str) -> ExitCode {
     let mut failed = false;
     for workload in chosen {
         // A process for each: what one workload does to a heap, or to the threshold of a collector, is not the next one's.
-        let status = args.again().args(["--workload", workload.name]).status().expect("a child process");
+        let status = args
+            .again()
+            .args(["--workload", workload.name])
+            .status()
+            .expect("a child process");
         if !status.success() {
             println!("\n{} ended with {status}\n", workload.name);
             failed = true;
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// In the child of a child: one contender, once; the sample goes to standard output.
 fn run_once(workload: &Workload, only: &str, opts: &Opts) {
-    let contender = workload.contenders.iter().find(|c| c.name == only).expect("a contender");
+    let contender = workload
+        .contenders
+        .iter()
+        .find(|c| c.name == only)
+        .expect("a contender");
     let sample = (contender.run)(opts);
-    print!("{} {} {} {}", sample.ops, sample.wall_ns, sample.cpu_ns, sample.own_ns);
+    print!(
+        "{} {} {} {}",
+        sample.ops, sample.wall_ns, sample.cpu_ns, sample.own_ns
+    );
     for (name, value) in &sample.extra {
         print!(" {}={value}", name.replace(' ', "_"));
     }
@@ -245,6 +297,7 @@ fn run_once(workload: &Workload, only: &str, opts: &Opts) {
 }
 
 /// Runs one contender in a process of its own, for the memory of the process to be its.
+#[allow(clippy::zombie_processes, reason = "waited for by `wait4`")]
 fn run_isolated(workload: &Workload, contender: &Contender, args: &Args) -> Option<Sample> {
     let mut child = args
         .again()
@@ -253,7 +306,12 @@ fn run_isolated(workload: &Workload, contender: &Contender, args: &Args) -> Opti
         .spawn()
         .expect("a child process");
     let mut out = String::new();
-    child.stdout.take().expect("a pipe").read_to_string(&mut out).expect("the figures of the child");
+    child
+        .stdout
+        .take()
+        .expect("a pipe")
+        .read_to_string(&mut out)
+        .expect("the figures of the child");
     let mut status = 0;
     // SAFETY: all zeroes is a valid `rusage`.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -273,15 +331,28 @@ fn run_isolated(workload: &Workload, contender: &Contender, args: &Args) -> Opti
     };
     for word in words {
         let (name, value) = word.split_once('=')?;
-        sample.extra.push((name.replace('_', " ").leak(), value.parse().ok()?));
+        sample
+            .extra
+            .push((name.replace('_', " ").leak(), value.parse().ok()?));
     }
     // Kilobytes on Linux, bytes on macOS.
-    let unit = if cfg!(target_os = "linux") { 1024.0 } else { 1.0 };
-    Some(sample.with("peak RSS MiB", usage.ru_maxrss as f64 * unit / (1 << 20) as f64))
+    let unit = if cfg!(target_os = "linux") {
+        1024.0
+    } else {
+        1.0
+    };
+    Some(sample.with(
+        "peak RSS MiB",
+        usage.ru_maxrss as f64 * unit / (1 << 20) as f64,
+    ))
 }
 
 fn run_rounds(workload: &Workload, args: &Args, opts: &Opts) {
-    let contenders: Vec<_> = workload.contenders.iter().filter(|c| args.wants(c)).collect();
+    let contenders: Vec<_> = workload
+        .contenders
+        .iter()
+        .filter(|c| args.wants(c))
+        .collect();
     if contenders.is_empty() {
         return;
     }
@@ -329,7 +400,10 @@ fn number(value: f64) -> String {
 }
 
 fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]) -> String {
-    let arc = contenders.iter().position(|c| c.name == "Arc").map(|i| &samples[i]);
+    let arc = contenders
+        .iter()
+        .position(|c| c.name == "Arc")
+        .map(|i| &samples[i]);
     let arc_wall = arc.map_or(f64::NAN, |s| median(s.iter().map(Sample::wall)));
     let arc_cpu = arc.map_or(f64::NAN, |s| median(s.iter().map(Sample::cpu)));
     let mut extras: Vec<&str> = Vec::new();
@@ -339,7 +413,15 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
         }
     }
 
-    let mut head = vec!["contender", "wall", "CPU", "other threads", "fastest..slowest", "x Arc wall", "x Arc CPU"];
+    let mut head = vec![
+        "contender",
+        "wall",
+        "CPU",
+        "other threads",
+        "fastest..slowest",
+        "x Arc wall",
+        "x Arc CPU",
+    ];
     head.extend(&extras);
     let mut rows = vec![head.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()];
     for (contender, samples) in contenders.iter().zip(samples) {
@@ -351,8 +433,15 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
         }
         let wall = median(samples.iter().map(Sample::wall));
         let cpu = median(samples.iter().map(Sample::cpu));
-        let other = median(samples.iter().map(|s| (1.0 - s.own_ns / s.cpu_ns).max(0.0) * 100.0));
-        let fastest = samples.iter().map(Sample::wall).fold(f64::INFINITY, f64::min);
+        let other = median(
+            samples
+                .iter()
+                .map(|s| (1.0 - s.own_ns / s.cpu_ns).max(0.0) * 100.0),
+        );
+        let fastest = samples
+            .iter()
+            .map(Sample::wall)
+            .fold(f64::INFINITY, f64::min);
         let slowest = samples.iter().map(Sample::wall).fold(0.0, f64::max);
         let mut row = vec![
             contender.name.to_owned(),
@@ -364,23 +453,47 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
             number(cpu / arc_cpu),
         ];
         for extra in &extras {
-            let found = |s: &Sample| s.extra.iter().find(|(name, _)| name == extra).map(|(_, value)| *value);
+            let found = |s: &Sample| {
+                s.extra
+                    .iter()
+                    .find(|(name, _)| name == extra)
+                    .map(|(_, value)| *value)
+            };
             row.push(number(median(samples.iter().filter_map(found))));
         }
         rows.push(row);
     }
 
-    let widths: Vec<usize> =
-        (0..head.len()).map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
-    let mut out = format!("### {}\n\n{} ({} rounds)\n\n", workload.name, workload.about, samples.iter().map(Vec::len).max().unwrap_or(0));
+    let widths: Vec<usize> = (0..head.len())
+        .map(|c| {
+            rows.iter()
+                .map(|row| row[c].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut out = format!(
+        "### {}\n\n{} ({} rounds)\n\n",
+        workload.name,
+        workload.about,
+        samples.iter().map(Vec::len).max().unwrap_or(0)
+    );
     for (i, row) in rows.iter().enumerate() {
         for (c, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            out += &if c == 0 { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
+            out += &if c == 0 {
+                format!("| {cell:<width$} ")
+            } else {
+                format!("| {cell:>width$} ")
+            };
         }
         out += "|\n";
         if i == 0 {
             for (c, width) in widths.iter().enumerate() {
-                out += &if c == 0 { format!("|{}", "-".repeat(width + 2)) } else { format!("|{}:", "-".repeat(width + 1)) };
+                out += &if c == 0 {
+                    format!("|{}", "-".repeat(width + 2))
+                } else {
+                    format!("|{}:", "-".repeat(width + 1))
+                };
             }
             out += "|\n";
         }

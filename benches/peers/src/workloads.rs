@@ -13,10 +13,11 @@ use std::{
 
 #[cfg(feature = "peers")]
 use crate::{
-    bump, gc_arena_peer as arena,
+    bump,
     contenders::{
         Boa, DumpsterSync, DumpsterUnsync, Jrsonnet, JrsonnetThreaded, RustCc, RustGc, Shredder,
     },
+    gc_arena_peer as arena,
 };
 use crate::{
     contenders::{Arc, Boxed, Rc, Tracegc},
@@ -60,8 +61,20 @@ macro_rules! contenders {
     }};
 }
 
-fn workload(name: &'static str, about: &'static str, rounds: usize, contenders: Vec<Contender>) -> Workload {
-    Workload { name, about, rounds, big: false, isolated: false, contenders }
+fn workload(
+    name: &'static str,
+    about: &'static str,
+    rounds: usize,
+    contenders: Vec<Contender>,
+) -> Workload {
+    Workload {
+        name,
+        about,
+        rounds,
+        big: false,
+        isolated: false,
+        contenders,
+    }
 }
 
 /// All workloads.
@@ -374,7 +387,11 @@ fn clone_drop_other<P: SendPeer>(o: &Opts) -> Sample {
 }
 
 /// Runs `work` on this thread and on another, both at once; the sample is of one of the two, the CPU time of both.
-fn on_two_threads(ops: usize, here: impl FnOnce(&Barrier), there: impl FnOnce(&Barrier) + Send) -> (Sample, [f64; 2]) {
+fn on_two_threads(
+    ops: usize,
+    here: impl FnOnce(&Barrier),
+    there: impl FnOnce(&Barrier) + Send,
+) -> (Sample, [f64; 2]) {
     let (start, end) = (Barrier::new(2), Barrier::new(2));
     let timed = |work: &mut dyn FnMut()| {
         let (own, wall) = (thread_cpu(), Instant::now());
@@ -469,10 +486,16 @@ fn alloc_two_threads<P: Basic>(o: &Opts) -> Sample {
         });
         one.join().expect("the one thread")
     });
-    let (sample, _) = on_two_threads(batches * 1_000, |_| alloc_batches::<P>(batches), |_| alloc_batches::<P>(batches));
+    let (sample, _) = on_two_threads(
+        batches * 1_000,
+        |_| alloc_batches::<P>(batches),
+        |_| alloc_batches::<P>(batches),
+    );
     P::collect();
     let two = sample.wall();
-    sample.with("one thread", one).with("scaling", 2.0 * one / two)
+    sample
+        .with("one thread", one)
+        .with("scaling", 2.0 * one / two)
 }
 
 fn tree<P: Basic>(depth: usize) -> P::Tree {
@@ -553,7 +576,7 @@ pub fn edges(n: usize, shape: Shape, mut link: impl FnMut(usize, usize, usize)) 
         Shape::Near => {
             for from in 0..n {
                 for edge in 0..4 {
-                    link(from, edge, (from + n + 32 - random.below(33) - 16) % n);
+                    link(from, edge, (from + 16 * n + 16 - random.below(33)) % n);
                 }
             }
             0
@@ -579,7 +602,9 @@ pub fn edges(n: usize, shape: Shape, mut link: impl FnMut(usize, usize, usize)) 
 
 fn graph<P: Peer>(n: usize, shape: Shape) -> (Vec<P::Quad>, usize) {
     let nodes: Vec<_> = (0..n as u64).map(P::quad).collect();
-    let root = edges(n, shape, |from, edge, to| P::set(&nodes[from], edge, Some(nodes[to].clone())));
+    let root = edges(n, shape, |from, edge, to| {
+        P::set(&nodes[from], edge, Some(nodes[to].clone()))
+    });
     (nodes, root)
 }
 
@@ -630,7 +655,9 @@ fn collect_handles<P: Peer>(o: &Opts, n: usize, shape: Shape) -> Sample {
     let (sample, ()) = measure(n, P::collect);
     let (again, ()) = measure(n, P::collect);
     take_apart::<P>(nodes);
-    sample.with("again", again.wall())
+    sample
+        .with("again", again.wall())
+        .with("again CPU", again.cpu())
 }
 
 fn collect_root<P: Peer>(o: &Opts, n: usize) -> Sample {
@@ -643,7 +670,9 @@ fn collect_root<P: Peer>(o: &Opts, n: usize) -> Sample {
         drop(root);
         P::collect();
     });
-    sample.with("all dead", dead.wall())
+    sample
+        .with("all dead", dead.wall())
+        .with("all dead CPU", dead.cpu())
 }
 
 macro_rules! collections {
@@ -680,7 +709,11 @@ fn collect_half_dead<P: Peer>(o: &Opts) -> Sample {
     let mut living = Vec::with_capacity(half);
     let mut dead = Vec::with_capacity(half);
     for (i, node) in nodes.into_iter().enumerate() {
-        if i % 2 == 0 { living.push(node) } else { dead.push(node) }
+        if i % 2 == 0 {
+            living.push(node)
+        } else {
+            dead.push(node)
+        }
     }
     touch::<P>(&living);
     touch::<P>(&dead);
@@ -692,7 +725,8 @@ fn collect_half_dead<P: Peer>(o: &Opts) -> Sample {
     });
     take_apart::<P>(living);
     let more = sample.wall() - all_live.wall() / 2.0;
-    sample.with("more", more)
+    let more_cpu = sample.cpu() - all_live.cpu() / 2.0;
+    sample.with("more", more).with("more CPU", more_cpu)
 }
 
 /// Counts durations in buckets that are at most 1/32 wide.
@@ -736,7 +770,10 @@ fn mutate<P: SendPeer>(o: &Opts, collecting: bool) -> Sample {
     let (nodes, _) = graph::<P>(live, Shape::Random);
     P::collect();
     let (stop, collections) = (AtomicBool::new(false), AtomicU64::new(0));
-    let mut histogram = Histogram { buckets: vec![0; 64 * 32], max: 0 };
+    let mut histogram = Histogram {
+        buckets: vec![0; 64 * 32],
+        max: 0,
+    };
     let sample = thread::scope(|scope| {
         if collecting && P::CYCLES {
             scope.spawn(|| {
