@@ -133,18 +133,12 @@ mod deref_list_10k {
 
     #[divan::bench]
     fn gc(bencher: Bencher<'_, '_>) {
-        let list = (1..LENGTH).fold(
+        let list = (1..LENGTH).fold(Gc::new(GcList { value: 0, tail: None }), |tail, value| {
             Gc::new(GcList {
-                value: 0,
-                tail: None,
-            }),
-            |tail, value| {
-                Gc::new(GcList {
-                    value,
-                    tail: Some(tail),
-                })
-            },
-        );
+                value,
+                tail: Some(tail),
+            })
+        });
         bencher.bench_local(|| {
             let (mut at, mut total) = (black_box(&list), 0u64);
             loop {
@@ -159,18 +153,12 @@ mod deref_list_10k {
 
     #[divan::bench]
     fn arc(bencher: Bencher<'_, '_>) {
-        let list = (1..LENGTH).fold(
+        let list = (1..LENGTH).fold(Arc::new(ArcList { value: 0, tail: None }), |tail, value| {
             Arc::new(ArcList {
-                value: 0,
-                tail: None,
-            }),
-            |tail, value| {
-                Arc::new(ArcList {
-                    value,
-                    tail: Some(tail),
-                })
-            },
-        );
+                value,
+                tail: Some(tail),
+            })
+        });
         bencher.bench_local(|| {
             let (mut at, mut total) = (black_box(&list), 0u64);
             loop {

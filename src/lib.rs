@@ -22,6 +22,7 @@
 //! assert_eq!(tracegc::collect().reclaimed, 2);
 //! ```
 
+mod barrier;
 pub mod cleanup;
 mod collect;
 mod gc;

@@ -204,7 +204,7 @@ impl<T: 'static> Gc<T> {
         unsafe {
             let value = this.value.read();
             this.object().set_flags(flag::DEAD);
-            collect::reclaim::last_drop(header);
+            collect::reclaim::last_drop(header, true);
             Ok(value)
         }
     }
@@ -228,7 +228,7 @@ impl<T: 'static> Gc<T> {
         }
         let this = std::mem::ManuallyDrop::new(this);
         let header = this.header();
-        match this.object().count.decrement() {
+        match this.object().decrement() {
             Dropped::Shared => None,
             Dropped::NewCandidate => {
                 collect::note(header);
@@ -242,7 +242,7 @@ impl<T: 'static> Gc<T> {
                 unsafe {
                     let value = this.value.read();
                     this.object().set_flags(flag::DEAD);
-                    collect::reclaim::last_drop(header);
+                    collect::reclaim::last_drop(header, true);
                     Some(value)
                 }
             }

@@ -100,11 +100,11 @@ impl<T: ?Sized> Drop for Gc<T> {
     #[inline]
     fn drop(&mut self) {
         let header = self.header();
-        match self.object().count.decrement() {
+        match self.object().decrement() {
             Dropped::Shared => {}
             Dropped::NewCandidate => collect::note(header),
             // SAFETY: it was the last handle.
-            Dropped::Last => unsafe { collect::reclaim::last_drop(header) },
+            Dropped::Last => unsafe { collect::reclaim::last_drop(header, !std::mem::needs_drop::<T>()) },
         }
     }
 }

@@ -70,6 +70,7 @@ impl Lists {
         self.of(span.class(), listed).push(span);
     }
 
+    #[cold]
     fn relist(&self, span: &Span, listed: Listed) {
         if span.listed.get() != listed {
             self.of(span.class(), span.listed.get()).remove(span);
@@ -178,6 +179,7 @@ impl Cache {
 
     /// A cache for the calling thread.
     pub(crate) fn acquire() -> &'static Cache {
+        crate::barrier::prepare();
         let mut registry = REGISTRY.lock();
         let cache = registry.idle.pop().unwrap_or_else(|| {
             let new: &'static Cache = Box::leak(Box::new(Cache::new()));
@@ -280,8 +282,8 @@ impl Cache {
         while let Some(this) = NonNull::new(slot) {
             // SAFETY: *remote list*: slots on it are free and nobody else's.
             slot = unsafe { this.as_ref() }.meta(Ordering::Relaxed).next();
-            // SAFETY: as above.
-            unsafe { self.put_slot(this) };
+            // SAFETY: as above; the slot keeps its span in place.
+            unsafe { self.put_slot(span_of(this), this) };
         }
     }
 
@@ -291,12 +293,10 @@ impl Cache {
     ///
     /// The slot is in use as far as its span knows, and nobody else uses it.
     #[inline]
-    unsafe fn put_slot(&self, slot: NonNull<Header>) {
-        // SAFETY: the slot keeps its span in place.
-        let span = unsafe { span_of(slot) };
+    unsafe fn put_slot(&self, span: &Span, slot: NonNull<Header>) {
         // Relaxed: only this thread makes itself the owner, or ends it.
         if ptr::eq(span.owner.load(Ordering::Relaxed), self) {
-            if self.lists.put(span, slot) {
+            if self.lists.put(span, slot) && !ptr::eq(self.current[span.class()].get(), span) {
                 self.settle(span);
             }
         } else {
@@ -305,13 +305,11 @@ impl Cache {
         }
     }
 
-    /// Gives an empty span back, unless it is the one in use.
+    /// Gives an empty span back.
     #[cold]
     fn settle(&self, span: &Span) {
-        if !ptr::eq(self.current[span.class()].get(), span) {
-            self.lists.of(span.class(), span.listed.get()).remove(span);
-            give_back(span);
-        }
+        self.lists.of(span.class(), span.listed.get()).remove(span);
+        give_back(span);
     }
 
     /// Frees the slot of an object.
@@ -319,14 +317,14 @@ impl Cache {
     /// # Safety
     ///
     /// The object's value is gone, and nobody else knows of it.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn free(&self, slot: NonNull<Header>) {
         // SAFETY: the slot keeps its span in place.
         let span = unsafe { span_of(slot) };
         if span.kind() == Kind::Small {
             bump(&self.freed[span.class()], 1);
             // SAFETY: by contract.
-            unsafe { self.put_slot(slot) };
+            unsafe { self.put_slot(span, slot) };
         } else {
             // SAFETY: by contract.
             unsafe { self.free_large(slot) };

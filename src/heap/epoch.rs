@@ -9,10 +9,12 @@
 //! # Zero against running
 //!
 //! A mutator writes "the count is zero" and then reads "does a collection run?"; the collector writes "I run" and then
-//! reads counts. All four are `SeqCst`, so at least one of them sees the other: either the mutator defers, or the
-//! collector sees the zero and leaves the object alone.
+//! reads counts. Between the two steps the mutator passes a light barrier and the collector a heavy one (see `barrier`),
+//! so at least one of them sees the other: either the mutator defers, or the collector sees the zero and leaves the
+//! object alone. Claims of exclusive access use the same pair: "claimed" against "running".
 
-use crate::sync::atomic::{AtomicU32, Ordering, fence};
+use crate::barrier;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// The number of the current collection and whether it runs, in one word.
 pub(crate) struct Epoch(AtomicU32);
@@ -62,8 +64,8 @@ impl Epoch {
     pub(crate) fn begin(&self) -> Moment {
         let next = Moment((self.0.load(Ordering::Relaxed) + 2) | 1);
         self.0.store(next.0, Ordering::SeqCst);
-        if cfg!(loom) {
-            fence(Ordering::SeqCst);
+        if !cfg!(tracegc_break = "start-barrier") {
+            barrier::heavy();
         }
         next
     }

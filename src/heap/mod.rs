@@ -51,6 +51,12 @@ impl Drop for Exit {
     }
 }
 
+/// The cache of this thread, if it has one already.
+#[inline]
+pub(crate) fn cache() -> Option<&'static Cache> {
+    CACHE.get()
+}
+
 /// Runs `f` with the cache of this thread.
 #[inline]
 pub(crate) fn with_cache<R>(f: impl FnOnce(&'static Cache) -> R) -> R {

@@ -20,13 +20,16 @@
 //! |---|---|---|
 //! | increment | `Relaxed` | nothing: whoever clones already holds a handle |
 //! | decrement | `SeqCst` (a `Release` and an `Acquire`) | the last decrement acquires what all others released (drop glue sees all uses); the collector's reads acquire every decrement they see (rule *creation before drop*) |
+//! | decrement of the only handle | plain, and a light barrier | as above; nobody else could read what it would release |
 //! | read | `SeqCst` (an `Acquire`) | the above |
 //!
-//! `SeqCst` because "the count is zero" and "a collection runs" are written and read crosswise, see `heap::epoch`.
+//! `SeqCst` or a barrier, because "the count is zero" and "a collection runs" are written and read crosswise, see
+//! `heap::epoch`.
 
 use std::time::Duration;
 
-use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::barrier;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 const VERSION: u64 = 1 << 32;
 const CANDIDATE: u64 = 1 << 31;
@@ -91,24 +94,28 @@ impl Count {
         }
     }
 
-    /// Takes one handle away.
+    /// Takes one handle away. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from
+    /// which another could be made.
     #[inline]
-    pub(crate) fn decrement(&self) -> Dropped {
-        let word = self.0.load(Ordering::Relaxed);
-        if word & COUNT == 1 || word & CANDIDATE != 0 {
-            self.judge(self.0.fetch_add(DECREMENT, Ordering::SeqCst))
-        } else {
-            self.decrement_and_flag(word)
+    pub(crate) fn decrement(&self, alone: impl FnOnce() -> bool) -> Dropped {
+        // Acquire: if this is the only handle, what the others' users did is visible.
+        let word = self.0.load(Ordering::Acquire);
+        if word & CANDIDATE != 0 && word & COUNT != 1 {
+            return Self::judge(self.0.fetch_add(DECREMENT, Ordering::SeqCst));
         }
+        if word & COUNT == 1 && barrier::is_cheap() && alone() {
+            // Nobody else changes the word, but for the collector, which may clear the candidate flag and be overwritten.
+            self.0.store(word.wrapping_add(DECREMENT), Ordering::Relaxed);
+            barrier::light();
+            return Dropped::Last;
+        }
+        self.decrement_and_flag(word)
     }
 
     #[inline]
-    fn judge(&self, old: u64) -> Dropped {
+    fn judge(old: u64) -> Dropped {
         if old & COUNT == 1 {
-            if cfg!(loom) {
-                // The model checker orders SeqCst operations by fences only.
-                fence(Ordering::SeqCst);
-            }
+            barrier::after_zero();
             Dropped::Last
         } else if old & CANDIDATE != 0 {
             Dropped::Shared
@@ -125,7 +132,7 @@ impl Count {
                 .0
                 .compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed)
             {
-                Ok(old) => return self.judge(old),
+                Ok(old) => return Self::judge(old),
                 Err(now) => word = now,
             }
         }

@@ -149,6 +149,14 @@ impl Header {
         unsafe { header.cast::<u8>().add(HEADER) }
     }
 
+    /// Takes one handle away.
+    #[inline]
+    pub(crate) fn decrement(&self) -> Dropped {
+        // Relaxed: read after the count, which was read with Acquire: if there are weak pointers, the flag is seen.
+        self.count
+            .decrement(|| !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
+    }
+
     #[inline]
     pub(crate) fn meta(&self, order: Ordering) -> Meta {
         Meta(self.meta.load(order))

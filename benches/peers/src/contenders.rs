@@ -205,9 +205,9 @@ mod tracegc_peer {
 #[cfg(feature = "peers")]
 mod peers {
     pub use super::{
-        boa_peer::Boa, dumpster_sync::DumpsterSync, dumpster_unsync::DumpsterUnsync,
-        gc_peer::RustGc, jrsonnet_peer::Jrsonnet, jrsonnet_threaded::JrsonnetThreaded,
-        rust_cc_peer::RustCc, shredder_peer::Shredder,
+        boa_peer::Boa, dumpster_sync::DumpsterSync, dumpster_unsync::DumpsterUnsync, gc_peer::RustGc,
+        jrsonnet_peer::Jrsonnet, jrsonnet_threaded::JrsonnetThreaded, rust_cc_peer::RustCc,
+        shredder_peer::Shredder,
     };
 }
 

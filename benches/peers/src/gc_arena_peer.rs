@@ -34,14 +34,7 @@ pub fn alloc_drop(o: &Opts) -> Sample {
         for i in 0..n as u64 {
             arena.mutate(|mc, ()| {
                 for _ in 0..1_000 {
-                    black_box(Gc::new(
-                        mc,
-                        Leaf {
-                            _a: i,
-                            _b: 2,
-                            _c: 3,
-                        },
-                    ));
+                    black_box(Gc::new(mc, Leaf { _a: i, _b: 2, _c: 3 }));
                 }
             });
             arena.collect_debt();
@@ -58,14 +51,7 @@ pub fn alloc_drop_batch(o: &Opts) -> Sample {
             arena.mutate(|mc, ()| {
                 let mut batch = Vec::with_capacity(1_000);
                 for _ in 0..1_000 {
-                    batch.push(Gc::new(
-                        mc,
-                        Leaf {
-                            _a: i,
-                            _b: 2,
-                            _c: 3,
-                        },
-                    ));
+                    batch.push(Gc::new(mc, Leaf { _a: i, _b: 2, _c: 3 }));
                 }
                 black_box(&batch);
             });
@@ -270,9 +256,7 @@ struct Quad<'gc> {
 impl<'gc> Quad<'gc> {
     fn set(mc: &Mutation<'gc>, from: Gc<'gc, Self>, edge: usize, to: Gc<'gc, Self>) {
         let from = Gc::write(mc, from);
-        let mut edges = gc_arena::barrier::field!(from, Quad, edges)
-            .unlock()
-            .borrow_mut();
+        let mut edges = gc_arena::barrier::field!(from, Quad, edges).unlock().borrow_mut();
         let slot = match edge & 3 {
             0 => &mut edges.a,
             1 => &mut edges.b,
@@ -286,10 +270,7 @@ impl<'gc> Quad<'gc> {
 type Graph = Arena<Rootable![Vec<Gc<'_, Quad<'_>>>]>;
 
 /// `edges` as in `workloads`; only the root stays in the `Vec` if that is the shape.
-fn graph(
-    n: usize,
-    shape: impl FnOnce(&mut dyn FnMut(usize, usize, usize)) -> Option<usize>,
-) -> Graph {
+fn graph(n: usize, shape: impl FnOnce(&mut dyn FnMut(usize, usize, usize)) -> Option<usize>) -> Graph {
     let mut arena = Graph::new(|_| Vec::new());
     arena.mutate_root(|mc, nodes| {
         for i in 0..n as u64 {
@@ -347,9 +328,7 @@ fn collect_handles(o: &Opts, n: usize, shape: Shape) -> Sample {
     });
     let (sample, ()) = measure(n, || finish(&mut arena));
     let (again, ()) = measure(n, || finish(&mut arena));
-    sample
-        .with("again", again.wall())
-        .with("again CPU", again.cpu())
+    sample.with("again", again.wall()).with("again CPU", again.cpu())
 }
 
 fn collect_root(o: &Opts, n: usize) -> Sample {

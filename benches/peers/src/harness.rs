@@ -149,9 +149,7 @@ fn parse() -> Args {
             })
         };
         match arg.as_str() {
-            "--contenders" => {
-                args.contenders = Some(value().split(',').map(str::to_owned).collect())
-            }
+            "--contenders" => args.contenders = Some(value().split(',').map(str::to_owned).collect()),
             "--rounds" => args.rounds = Some(value().parse().expect("a number of rounds")),
             "--scale" => args.scale = value().parse().expect("a factor"),
             "--big" => args.big = true,
@@ -223,20 +221,12 @@ pub fn main(allocator: &str) -> ExitCode {
     if args.list {
         for workload in &workloads {
             let names: Vec<_> = workload.contenders.iter().map(|c| c.name).collect();
-            println!(
-                "{}: {}\n    {}",
-                workload.name,
-                workload.about,
-                names.join(", ")
-            );
+            println!("{}: {}\n    {}", workload.name, workload.about, names.join(", "));
         }
         return ExitCode::SUCCESS;
     }
     if let Some(name) = &args.workload {
-        let workload = workloads
-            .iter()
-            .find(|w| w.name == name)
-            .expect("a workload");
+        let workload = workloads.iter().find(|w| w.name == name).expect("a workload");
         match &args.only {
             Some(only) => run_once(workload, only, &opts),
             None => run_rounds(workload, &args, &opts),
@@ -245,13 +235,7 @@ pub fn main(allocator: &str) -> ExitCode {
     }
     let chosen: Vec<_> = workloads
         .iter()
-        .filter(|w| {
-            (args.big || !w.big)
-                && args
-                    .filter
-                    .as_ref()
-                    .is_none_or(|f| w.name.contains(f.as_str()))
-        })
+        .filter(|w| (args.big || !w.big) && args.filter.as_ref().is_none_or(|f| w.name.contains(f.as_str())))
         .collect();
     if chosen.is_empty() {
         eprintln!("no such workload; --list names them (some need --big)");
@@ -336,23 +320,12 @@ fn run_isolated(workload: &Workload, contender: &Contender, args: &Args) -> Opti
             .push((name.replace('_', " ").leak(), value.parse().ok()?));
     }
     // Kilobytes on Linux, bytes on macOS.
-    let unit = if cfg!(target_os = "linux") {
-        1024.0
-    } else {
-        1.0
-    };
-    Some(sample.with(
-        "peak RSS MiB",
-        usage.ru_maxrss as f64 * unit / (1 << 20) as f64,
-    ))
+    let unit = if cfg!(target_os = "linux") { 1024.0 } else { 1.0 };
+    Some(sample.with("peak RSS MiB", usage.ru_maxrss as f64 * unit / (1 << 20) as f64))
 }
 
 fn run_rounds(workload: &Workload, args: &Args, opts: &Opts) {
-    let contenders: Vec<_> = workload
-        .contenders
-        .iter()
-        .filter(|c| args.wants(c))
-        .collect();
+    let contenders: Vec<_> = workload.contenders.iter().filter(|c| args.wants(c)).collect();
     if contenders.is_empty() {
         return;
     }
@@ -438,10 +411,7 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
                 .iter()
                 .map(|s| (1.0 - s.own_ns / s.cpu_ns).max(0.0) * 100.0),
         );
-        let fastest = samples
-            .iter()
-            .map(Sample::wall)
-            .fold(f64::INFINITY, f64::min);
+        let fastest = samples.iter().map(Sample::wall).fold(f64::INFINITY, f64::min);
         let slowest = samples.iter().map(Sample::wall).fold(0.0, f64::max);
         let mut row = vec![
             contender.name.to_owned(),
@@ -465,12 +435,7 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
     }
 
     let widths: Vec<usize> = (0..head.len())
-        .map(|c| {
-            rows.iter()
-                .map(|row| row[c].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
+        .map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0))
         .collect();
     let mut out = format!(
         "### {}\n\n{} ({} rounds)\n\n",

@@ -14,9 +14,7 @@ use std::{
 #[cfg(feature = "peers")]
 use crate::{
     bump,
-    contenders::{
-        Boa, DumpsterSync, DumpsterUnsync, Jrsonnet, JrsonnetThreaded, RustCc, RustGc, Shredder,
-    },
+    contenders::{Boa, DumpsterSync, DumpsterUnsync, Jrsonnet, JrsonnetThreaded, RustCc, RustGc, Shredder},
     gc_arena_peer as arena,
 };
 use crate::{
@@ -61,12 +59,7 @@ macro_rules! contenders {
     }};
 }
 
-fn workload(
-    name: &'static str,
-    about: &'static str,
-    rounds: usize,
-    contenders: Vec<Contender>,
-) -> Workload {
+fn workload(name: &'static str, about: &'static str, rounds: usize, contenders: Vec<Contender>) -> Workload {
     Workload {
         name,
         about,
@@ -493,9 +486,7 @@ fn alloc_two_threads<P: Basic>(o: &Opts) -> Sample {
     );
     P::collect();
     let two = sample.wall();
-    sample
-        .with("one thread", one)
-        .with("scaling", 2.0 * one / two)
+    sample.with("one thread", one).with("scaling", 2.0 * one / two)
 }
 
 fn tree<P: Basic>(depth: usize) -> P::Tree {
@@ -655,9 +646,7 @@ fn collect_handles<P: Peer>(o: &Opts, n: usize, shape: Shape) -> Sample {
     let (sample, ()) = measure(n, P::collect);
     let (again, ()) = measure(n, P::collect);
     take_apart::<P>(nodes);
-    sample
-        .with("again", again.wall())
-        .with("again CPU", again.cpu())
+    sample.with("again", again.wall()).with("again CPU", again.cpu())
 }
 
 fn collect_root<P: Peer>(o: &Opts, n: usize) -> Sample {

@@ -10,12 +10,7 @@ fn every_workload_runs() {
     for workload in workloads::all() {
         for contender in &workload.contenders {
             let sample = (contender.run)(&opts);
-            assert!(
-                sample.ops >= 1.0,
-                "{} with {}",
-                workload.name,
-                contender.name
-            );
+            assert!(sample.ops >= 1.0, "{} with {}", workload.name, contender.name);
         }
     }
 }

@@ -44,20 +44,8 @@ pub extern "C" fn sum_of_gc(mut node: &Gc<GcListNode>) -> u64 {
 }
 
 fn main() {
-    let arc = Arc::new(ArcListNode {
-        value: 1,
-        tail: None,
-    });
-    let gc = Gc::new(GcListNode {
-        value: 1,
-        tail: None,
-    });
-    println!(
-        "{}",
-        field_of_arc(black_box(&arc)) + field_of_gc(black_box(&gc))
-    );
-    println!(
-        "{}",
-        sum_of_arc(black_box(&arc)) + sum_of_gc(black_box(&gc))
-    );
+    let arc = Arc::new(ArcListNode { value: 1, tail: None });
+    let gc = Gc::new(GcListNode { value: 1, tail: None });
+    println!("{}", field_of_arc(black_box(&arc)) + field_of_gc(black_box(&gc)));
+    println!("{}", sum_of_arc(black_box(&arc)) + sum_of_gc(black_box(&gc)));
 }
