@@ -147,15 +147,14 @@ fn no_job_is_lost_between_a_push_and_a_worker_that_sleeps() {
             let count = Arc::clone(&ran);
             pool.enqueue(one(move || count.store(i + 1, Ordering::Release)));
             // Not `wait`, which rouses workers itself. Spins, to be back while the worker is about to sleep.
-            let start = Instant::now();
-            while ran.load(Ordering::Acquire) != i + 1 {
-                assert!(start.elapsed() < LONG, "job {i} is lost");
-                std::hint::spin_loop();
+            let ran = || ran.load(Ordering::Acquire) == i + 1;
+            if !(0..500).any(|_| ran()) {
+                eventually("the job runs", ran);
             }
             (0..i % 256).for_each(|_| std::hint::spin_loop());
         }
     }
-    const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
+    const ROUNDS: usize = if cfg!(miri) { 20 } else { 4_000 };
 }
 
 #[test]
@@ -556,11 +555,11 @@ fn c17_waiters_are_told_and_need_not_look_again() {
     POOL.enqueue([run]);
     gate.entered();
     thread::scope(|s| {
-        let waiters = [(); 2].map(|()| s.spawn(|| POOL.wait(LONG)));
-        let ender = s.spawn(|| POOL.shutdown(LONG));
+        let waiters = [(); 2].map(|()| s.spawn(|| POOL.wait(2 * LONG)));
+        let ender = s.spawn(|| POOL.shutdown(2 * LONG));
         eventually("the waiters wait", || POOL.waiting() == 2 && POOL.closing());
         gate.open();
-        // A waiter that nobody tells finds its goal reached after LONG only.
+        // One that nobody tells finds its goal reached after twice as long.
         let start = Instant::now();
         assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
         assert!(ender.join().unwrap());
