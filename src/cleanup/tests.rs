@@ -154,7 +154,7 @@ fn no_job_is_lost_between_a_push_and_a_worker_that_sleeps() {
             (0..i % 256).for_each(|_| std::hint::spin_loop());
         }
     }
-    const ROUNDS: usize = if cfg!(miri) { 20 } else { 4_000 };
+    const ROUNDS: usize = if cfg!(miri) { 20 } else { 10_000 };
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn c06_lowered_maximum_sends_idle_workers_away() {
     let barrier = Arc::new(Barrier::new(3));
     pool.enqueue([0; 3].map(|_| {
         let barrier = Arc::clone(&barrier);
-        job(move || drop(barrier.wait()))
+        job(move || _ = barrier.wait())
     }));
     eventually("all three sleep", || pool.idle() == 3);
     pool.set_max_workers(1);
