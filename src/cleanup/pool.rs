@@ -20,7 +20,7 @@
 //!
 //! Both fences are SeqCst, so at least one side sees the other: either the pusher rouses a worker, or the worker
 //! that was about to sleep, leave or run a job sees the job. The rule for workers: after every write that may
-//! have made `rousable` true, a fence and a look at the queue. `no_job_is_lost_between_a_push_and_a_worker_that_leaves`
+//! have made `rousable` true, a fence and a look at the queue. `no_job_is_lost_between_a_push_and_a_worker_that_sleeps`
 //! fails without it.
 //!
 //! # Starting fails
@@ -82,6 +82,8 @@ struct State {
 
 /// Everything the pool knows. The crate has one; tests make their own.
 pub(super) struct Pool {
+    /// How often those who wait try again to start a worker.
+    retry: Duration,
     queue: SegQueue<Task>,
     state: Mutex<State>,
     /// Wakes one of the sleepers, who are all alike.
@@ -139,7 +141,13 @@ enum Woken {
 
 impl Pool {
     pub(super) const fn new() -> Self {
+        Pool::with_retry(RETRY)
+    }
+
+    /// A pool whose waiters look this often whether a worker can be started now.
+    pub(super) const fn with_retry(retry: Duration) -> Self {
         Pool {
+            retry,
             queue: SegQueue::new(),
             state: Mutex::new(State {
                 live: 0,
@@ -213,7 +221,7 @@ impl Pool {
             if deadline.is_some_and(|d| d <= now) {
                 break false;
             }
-            let retry = now + RETRY;
+            let retry = now + self.retry;
             let timed_out = self
                 .done
                 .wait_until(&mut ledger, deadline.map_or(retry, |d| d.min(retry)))
@@ -242,7 +250,7 @@ impl Pool {
         self.wake.notify_all();
         let ended = loop {
             if !self.queue.is_empty() {
-                // A failure is tried again after RETRY.
+                // A failure is tried again before long.
                 let _ = self.rouse_locked(&mut state);
             } else if state.live == 0 {
                 break true;
@@ -251,7 +259,7 @@ impl Pool {
             if deadline.is_some_and(|d| d <= now) {
                 break false;
             }
-            let retry = now + RETRY;
+            let retry = now + self.retry;
             self.gone
                 .wait_until(&mut state, deadline.map_or(retry, |d| d.min(retry)));
         };
@@ -424,13 +432,6 @@ impl Pool {
         self.crowded.store(state.live > max, Ordering::Relaxed);
     }
 
-    /// Looks at the queue after a write of `rousable`.
-    fn has_work_after_publish(&self) -> bool {
-        // Pairs with the fence in `rouse`.
-        fence(Ordering::SeqCst);
-        !self.queue.is_empty()
-    }
-
     /// The life of a worker.
     fn work(&'static self, serial: u64) {
         HERE.set(Some(Here {
@@ -485,7 +486,7 @@ impl Pool {
     }
 
     /// Waits for work, or leaves: after the idle timeout, when too many are alive, at shutdown.
-    fn sleep(&'static self, serial: u64) -> Woken {
+    fn sleep(&self, serial: u64) -> Woken {
         let mut state = self.state.lock();
         // Without a deadline if the clock cannot express it.
         let deadline = Instant::now().checked_add(state.idle_timeout);
@@ -499,7 +500,9 @@ impl Pool {
                 state.called -= 1;
                 break;
             }
-            let work = self.has_work_after_publish();
+            // Pairs with the fence in `rouse`.
+            fence(Ordering::SeqCst);
+            let work = !self.queue.is_empty();
             if work && !crowded {
                 break;
             }
@@ -517,7 +520,9 @@ impl Pool {
     }
 
     /// Takes the worker, idle and not called, off the census. Returns the handles it must join.
-    fn leave(&'static self, mut state: MutexGuard<'_, State>, serial: u64) -> Vec<thread::JoinHandle<()>> {
+    ///
+    /// An idle worker less never makes the pool rousable, so the look at the queue in [`sleep`](Self::sleep) will do.
+    fn leave(&self, mut state: MutexGuard<'_, State>, serial: u64) -> Vec<thread::JoinHandle<()>> {
         state.idle -= 1;
         state.live -= 1;
         let before = mem::take(&mut state.left);
@@ -526,10 +531,6 @@ impl Pool {
             state.left.push(own);
         }
         self.publish(&state);
-        if self.has_work_after_publish() {
-            // Came in between, or left to the others of a crowded pool.
-            let _ = self.rouse_locked(&mut state);
-        }
         if state.closing > 0 {
             self.gone.notify_all();
         }
@@ -550,6 +551,14 @@ fn join(left: Vec<thread::JoinHandle<()>>) {
 impl Pool {
     pub(super) fn waiting(&self) -> usize {
         self.ledger.lock().waiting()
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.state.lock().idle
+    }
+
+    pub(super) fn closing(&self) -> bool {
+        self.state.lock().closing > 0
     }
 
     /// Handles held, of live threads and of those that have left.

@@ -137,16 +137,24 @@ fn c01_each_runs_exactly_once() {
 }
 
 #[test]
-fn no_job_is_lost_between_a_push_and_a_worker_that_leaves() {
+fn no_job_is_lost_between_a_push_and_a_worker_that_sleeps() {
     test_pool!(pool, 1);
-    pool.set_idle_timeout(Duration::ZERO);
-    let (tx, rx) = mpsc::channel();
-    for i in 0..if cfg!(miri) { 20 } else { 20_000 } {
-        let tx = tx.clone();
-        pool.enqueue(one(move || tx.send(i).unwrap()));
-        // Not `wait`, which would start a worker itself after a while.
-        assert_eq!(rx.recv_timeout(LONG), Ok(i));
+    // Half of the rounds meet workers on their way out too.
+    for (idle, base) in [(LONG, 0), (Duration::ZERO, ROUNDS)] {
+        pool.set_idle_timeout(idle);
+        let ran = Arc::new(AtomicUsize::new(base));
+        for i in base..base + ROUNDS {
+            let count = Arc::clone(&ran);
+            pool.enqueue(one(move || count.store(i + 1, Ordering::Release)));
+            // Not `wait`, which rouses workers itself. Spins, to be back while the worker is about to sleep.
+            let ran = || ran.load(Ordering::Acquire) == i + 1;
+            if !(0..500).any(|_| ran()) {
+                eventually("the job runs", ran);
+            }
+            (0..i % 256).for_each(|_| std::hint::spin_loop());
+        }
     }
+    const ROUNDS: usize = if cfg!(miri) { 20 } else { 10_000 };
 }
 
 #[test]
@@ -205,6 +213,51 @@ fn c06_lowered_maximum_sends_workers_away() {
     pool.enqueue(one(move || tx.send(()).unwrap()));
     rx.recv_timeout(LONG).expect("the one that is left works");
     assert_eq!(pool.stats().workers, 1);
+}
+
+#[test]
+fn c06_lowered_maximum_sends_idle_workers_away() {
+    test_pool!(pool, 3);
+    let barrier = Arc::new(Barrier::new(3));
+    pool.enqueue([0; 3].map(|_| {
+        let barrier = Arc::clone(&barrier);
+        job(move || _ = barrier.wait())
+    }));
+    eventually("all three sleep", || pool.idle() == 3);
+    pool.set_max_workers(1);
+    eventually("one worker is left", || pool.stats().workers == 1);
+}
+
+#[test]
+fn c06_lowered_maximum_holds_for_jobs_already_queued() {
+    test_pool!(pool, 2);
+    let (gates, runs): (Vec<Gate>, Vec<Job>) = (0..4).map(|_| gate()).unzip();
+    pool.enqueue(runs);
+    let mut gates = gates.into_iter();
+    let (a, b) = (gates.next().unwrap(), gates.next().unwrap());
+    a.entered();
+    b.entered();
+    pool.set_max_workers(1);
+    a.open();
+    b.open();
+    eventually("one worker is left", || pool.stats().workers == 1);
+    let (c, d) = (gates.next().unwrap(), gates.next().unwrap());
+    c.entered();
+    assert_eq!(pool.stats().queue_depth, 1);
+    c.open();
+    d.entered();
+}
+
+#[test]
+fn a_worker_on_its_way_is_enough_for_one_job() {
+    test_pool!(pool, 8);
+    for _ in 0..if cfg!(miri) { 2 } else { 20 } {
+        pool.ensure_worker().unwrap();
+        pool.enqueue(one(|| {}));
+        assert!(pool.wait(LONG));
+        assert_eq!(pool.stats().workers, 1);
+        assert!(pool.shutdown(LONG));
+    }
 }
 
 #[test]
@@ -333,6 +386,21 @@ fn c08_pool_grows_while_all_workers_are_blocked() {
         gates.push(gate);
     }
     assert_eq!(pool.stats().busy_workers, MAX);
+}
+
+#[test]
+fn c08_pool_grows_for_jobs_queued_before_the_first_is_taken() {
+    const MAX: usize = 4;
+    for idle in 0..2 {
+        test_pool!(pool, MAX);
+        if idle == 1 {
+            pool.ensure_worker().unwrap();
+            eventually("a worker sleeps", || pool.idle() == 1);
+        }
+        let (gates, runs): (Vec<Gate>, Vec<Job>) = (0..MAX).map(|_| gate()).unzip();
+        runs.into_iter().for_each(|run| pool.enqueue([run]));
+        gates.iter().for_each(Gate::entered);
+    }
 }
 
 #[test]
@@ -480,6 +548,26 @@ fn c17_wait_is_not_held_up_by_what_is_queued_later() {
 }
 
 #[test]
+fn c17_waiters_are_told_and_need_not_look_again() {
+    static POOL: Pool = Pool::with_retry(Duration::from_secs(3600));
+    POOL.set_max_workers(2);
+    let (gate, run) = gate();
+    POOL.enqueue([run]);
+    gate.entered();
+    thread::scope(|s| {
+        let waiters = [(); 2].map(|()| s.spawn(|| POOL.wait(2 * LONG)));
+        let ender = s.spawn(|| POOL.shutdown(2 * LONG));
+        eventually("the waiters wait", || POOL.waiting() == 2 && POOL.closing());
+        gate.open();
+        // One that nobody tells finds its goal reached after twice as long.
+        let start = Instant::now();
+        assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
+        assert!(ender.join().unwrap());
+        assert!(start.elapsed() < LONG);
+    });
+}
+
+#[test]
 fn c20_registration_reports_that_no_worker_can_be_started() {
     test_pool!(pool, 2);
     pool.fail_worker_starts(true);
@@ -533,7 +621,8 @@ fn c20_jobs_kept_without_a_worker_run_after_the_next_enqueue() {
 fn c20_jobs_kept_without_a_worker_run_after_the_next_wait() {
     test_pool!(pool, 1);
     let rx = stranded(pool);
-    assert!(pool.wait(LONG));
+    // Even one that does not stay.
+    pool.wait(Duration::ZERO);
     assert_all_ran(&rx);
 }
 
