@@ -765,12 +765,17 @@ fn mutate<P: SendPeer>(o: &Opts, collecting: bool) -> Sample {
     };
     let sample = thread::scope(|scope| {
         if collecting && P::CYCLES {
-            scope.spawn(|| {
+            let collector = || {
                 while !stop.load(Ordering::Relaxed) {
                     P::collect();
                     collections.fetch_add(1, Ordering::Relaxed);
                 }
-            });
+            };
+            // Room for those that trace recursively.
+            let builder = thread::Builder::new().stack_size(1 << 30);
+            builder
+                .spawn_scoped(scope, collector)
+                .expect("the collecting thread");
         }
         let mut random = Random::new();
         let (mut sample, turns) = measure(1, || {
