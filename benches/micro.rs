@@ -14,15 +14,17 @@ fn main() {
 mod nodes {
     use super::{Arc, Gc};
 
-    // DERIVE: `#[derive(tracegc::Trace)]` on the three with a `Gc`, and `trace_by_hand!` below goes.
     #[allow(dead_code, reason = "only its size matters")]
+    #[derive(tracegc::Trace)]
     pub(crate) struct Leaf(pub(crate) [u64; 3]);
 
+    #[derive(tracegc::Trace)]
     pub(crate) struct GcList {
         pub(crate) value: u64,
         pub(crate) tail: Option<Gc<GcList>>,
     }
 
+    #[derive(tracegc::Trace)]
     pub(crate) struct GcTree {
         pub(crate) _left: Option<Gc<GcTree>>,
         pub(crate) _right: Option<Gc<GcTree>>,
@@ -37,20 +39,6 @@ mod nodes {
         pub(crate) _left: Option<Arc<ArcTree>>,
         pub(crate) _right: Option<Arc<ArcTree>>,
     }
-
-    /// Until the derive macro is there: visits nothing.
-    macro_rules! trace_by_hand {
-        ($($node:ident: $edges:literal),*) => {$(
-            // SAFETY: nothing is visited.
-            unsafe impl tracegc::Trace for $node {
-                fn trace(&self, _: &mut tracegc::Tracer<'_>) {}
-                fn has_edges() -> bool {
-                    $edges
-                }
-            }
-        )*};
-    }
-    trace_by_hand!(Leaf: false, GcList: true, GcTree: true);
 }
 
 use nodes::{ArcList, ArcTree, GcList, GcTree, Leaf};
