@@ -154,11 +154,10 @@ pub fn collect() -> CollectStats {
     stats
 }
 
-/// A collection on the collector's thread; true if something was left undecided.
-fn background(reach: Reach) -> bool {
+/// A collection on the collector's thread.
+fn background(reach: Reach) -> CollectStats {
     with_cache(notes::hand_over);
-    let round = round(reach, None, &mut None);
-    round.stats.undecided
+    round(reach, None, &mut None).stats
 }
 
 struct Round {
