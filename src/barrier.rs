@@ -46,9 +46,15 @@ mod system {
         }
     }
 
-    /// A full barrier on every thread of the process; false if the system refuses.
+    /// A full barrier on every thread of the process.
     pub(crate) fn heavy() {
-        if STATE.load(Ordering::SeqCst) == CHEAP && !membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+        if STATE.load(Ordering::SeqCst) != CHEAP || membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+            return;
+        }
+        // A process that was forked off may have to register again.
+        let again = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+            && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        if !again {
             // Threads rely on it by now, so there is no way back.
             eprintln!("tracegc: membarrier was registered and now fails; aborting");
             std::process::abort();

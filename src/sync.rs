@@ -118,6 +118,20 @@ mod std_locks {
             guard.0 = Some(self.0.wait(inner).unwrap_or_else(PoisonError::into_inner));
         }
 
+        pub(crate) fn wait_for<T>(
+            &self,
+            guard: &mut MutexGuard<'_, T>,
+            time: std::time::Duration,
+        ) -> WaitTimeoutResult {
+            match Instant::now().checked_add(time) {
+                Some(deadline) => self.wait_until(guard, deadline),
+                None => {
+                    self.wait(guard);
+                    WaitTimeoutResult(false)
+                }
+            }
+        }
+
         pub(crate) fn wait_until<T>(
             &self,
             guard: &mut MutexGuard<'_, T>,

@@ -12,12 +12,14 @@
 //! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
 //! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
 
+use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
 use super::{Reach, notes};
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Config, config};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::thread::{JoinHandle, spawn_named};
 use crate::sync::{Condvar, Mutex, global};
 
 /// Notes that make a local collection worth while.
@@ -49,7 +51,7 @@ struct Pacer {
 
 struct State {
     running: bool,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
     stop: bool,
     wanted: Option<Reach>,
     /// Something was left undecided by a local collection.
@@ -215,9 +217,9 @@ fn set_trigger(config: &Config) {
 }
 
 /// A collection of the whole heap ended, on whatever thread.
-pub(crate) fn whole_ended() {
+pub(crate) fn whole_ended(undecided: bool) {
     set_trigger(&config());
-    PACER.state.lock().undecided = false;
+    PACER.state.lock().undecided = undecided;
 }
 
 fn work() {

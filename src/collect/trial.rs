@@ -27,7 +27,7 @@ const SECTION: usize = 128;
 /// A visited object is fetched this many steps before it is traced.
 const AHEAD: usize = 4;
 /// Births older than this many collections are renewed by a collection of the whole heap.
-const RENEW: u16 = 1 << 13;
+pub(super) const RENEW: u16 = 1 << 13;
 
 global! {
     /// Held while the collector reads objects: whoever claims an object sets the flag, and then waits here once.

@@ -1,5 +1,6 @@
 //! The visitor, and what it does with an edge in each phase of a collection.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -51,6 +52,8 @@ pub struct Tracer<'a> {
     pub(crate) guards: Guards,
     /// A part of the object in hand could not be looked at.
     pub(crate) busy: bool,
+    /// Panics in `trace`, to be reported when no lock is held.
+    pub(crate) panics: Vec<Box<dyn Any + Send>>,
     in_flight: [Option<NonNull<Header>>; IN_FLIGHT],
     at: usize,
     carries: HashMap<usize, u64>,
@@ -139,6 +142,7 @@ impl Tracer<'_> {
             found: Vec::new(),
             guards: Guards::default(),
             busy: false,
+            panics: Vec::new(),
             in_flight: [None; IN_FLIGHT],
             at: 0,
             carries: HashMap::new(),
@@ -170,7 +174,7 @@ impl Tracer<'_> {
         !self.busy
     }
 
-    /// Runs a loop that traces objects; a panic in it is reported, and the loop goes on. `step` returns false at its end.
+    /// Runs a loop that traces objects; a panic in it is kept for a report, and the loop goes on. `step` returns false at its end.
     pub(crate) fn run(
         &mut self,
         mut step: impl FnMut(&mut Self) -> bool,
@@ -183,7 +187,7 @@ impl Tracer<'_> {
                     if self.mode != Mode::Freeze {
                         self.guards.release(0);
                     }
-                    crate::cleanup::report_panic(crate::cleanup::PanicOrigin::Trace, payload);
+                    self.panics.push(payload);
                     if let Some(header) = self.current {
                         failed(header);
                     }
