@@ -11,10 +11,7 @@
 
 use crate::sync::atomic::{Ordering, fence};
 
-#[cfg(all(
-    target_os = "linux",
-    not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan))
-))]
+#[cfg(all(target_os = "linux", not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan))))]
 mod system {
     use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -37,11 +34,7 @@ mod system {
     /// Registers the process; called when a thread first uses the heap.
     pub(crate) fn prepare() {
         if STATE.load(Ordering::Relaxed) == UNKNOWN {
-            let state = if membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) {
-                CHEAP
-            } else {
-                DEAR
-            };
+            let state = if membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) { CHEAP } else { DEAR };
             STATE.store(state, Ordering::SeqCst);
         }
     }
@@ -62,10 +55,7 @@ mod system {
     }
 }
 
-#[cfg(not(all(
-    target_os = "linux",
-    not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan))
-)))]
+#[cfg(not(all(target_os = "linux", not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan)))))]
 mod system {
     #[inline]
     pub(crate) fn is_cheap() -> bool {

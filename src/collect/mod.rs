@@ -215,12 +215,8 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     end_burial(burial);
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
-    FIGURES
-        .collected
-        .fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
-    FIGURES
-        .nanos
-        .fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
+    FIGURES.nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
     if reach == Reach::Candidates {
         FIGURES.since_whole.fetch_add(1, Ordering::Relaxed);
     } else {

@@ -158,11 +158,10 @@ fn want(reach: Reach, pressed: bool) {
         PACER.wake.notify_one();
     }
     if !state.running {
-        let spawned = std::thread::Builder::new()
-            .name("tracegc-collector".into())
-            .spawn(work);
-        // Without a thread, `collect` still works, and the next event tries again.
-        if let Ok(thread) = spawned {
+        // In the last moments of a thread, starting another may panic. Without a collector's thread `collect` still works,
+        // and the next event tries again.
+        let spawned = catch_unwind(|| spawn_named("tracegc-collector".into(), work));
+        if let Ok(Ok(thread)) = spawned {
             state.thread = Some(thread);
             state.running = true;
         }
@@ -192,13 +191,8 @@ pub(crate) fn shutdown() -> bool {
 
 /// Follows new settings.
 pub(crate) fn configure(config: &Config) {
-    PACER.automatic.store(
-        config.gc_percent.is_some() && !cfg!(any(miri, loom)),
-        Ordering::Relaxed,
-    );
-    PACER
-        .limit
-        .store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+    PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom)), Ordering::Relaxed);
+    PACER.limit.store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     set_trigger(config);
     PACER.state.lock().at_limit = 0;
     PACER.wake.notify_one();

@@ -155,16 +155,8 @@ unsafe fn destroy(cache: &Cache, header: NonNull<Header>) {
     // SAFETY: by contract the object is ours, its count zero, and its value there unless it is marked as dead.
     unsafe {
         let meta = header.as_ref().meta(Ordering::Acquire);
-        let farewell = if meta.has(flag::SPECIALS) {
-            special::clear(header)
-        } else {
-            None
-        };
-        let _end = End {
-            cache,
-            header,
-            farewell,
-        };
+        let farewell = if meta.has(flag::SPECIALS) { special::clear(header) } else { None };
+        let _end = End { cache, header, farewell };
         if !meta.has(flag::DEAD) && meta.info().needs_drop {
             (meta.info().drop)(Header::value(header));
         }

@@ -40,13 +40,7 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
         }
         let leavers = match attempt(tracer, &suspects) {
             Ok(farewells) => {
-                return (
-                    Condemned {
-                        objects: suspects,
-                        farewells,
-                    },
-                    true,
-                );
+                return (Condemned { objects: suspects, farewells }, true);
             }
             Err(leavers) => leavers,
         };
@@ -58,16 +52,10 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
 }
 
 /// One attempt: `Err` with the objects that leave.
-fn attempt(
-    tracer: &mut Tracer<'_>,
-    suspects: &[NonNull<Header>],
-) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
+fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
     let started = Instant::now();
     // SAFETY (all below): *deferral*: what the collection found stays until it ends.
-    let before: Vec<Reading> = suspects
-        .iter()
-        .map(|h| unsafe { h.as_ref() }.count.read())
-        .collect();
+    let before: Vec<Reading> = suspects.iter().map(|h| unsafe { h.as_ref() }.count.read()).collect();
 
     let _section = READING.lock();
     let mut leavers = freeze(tracer, suspects, &before);
@@ -141,14 +129,8 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
 fn close_doors(suspects: &[NonNull<Header>]) -> Vec<Door> {
     let has_specials = |header: &&NonNull<Header>| {
         // SAFETY: *deferral*.
-        unsafe { header.as_ref() }
-            .meta(Ordering::Acquire)
-            .has(flag::SPECIALS)
+        unsafe { header.as_ref() }.meta(Ordering::Acquire).has(flag::SPECIALS)
     };
     // SAFETY: the flag is set, and the object stays.
-    suspects
-        .iter()
-        .filter(has_specials)
-        .map(|&header| unsafe { Door::close(header) })
-        .collect()
+    suspects.iter().filter(has_specials).map(|&header| unsafe { Door::close(header) }).collect()
 }

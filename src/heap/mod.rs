@@ -109,9 +109,7 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
         if span.kind() == span::Kind::Small {
             return span.slot_size.load(Ordering::Relaxed) as usize;
         }
-        let bytes = segment::Segment::of(header)
-            .as_ref()
-            .used_by(usize::from(span.pages.load(Ordering::Relaxed)));
+        let bytes = segment::Segment::of(header).as_ref().used_by(usize::from(span.pages.load(Ordering::Relaxed)));
         bytes - header.addr().get() % segment::PAGE
     }
 }

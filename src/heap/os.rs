@@ -74,11 +74,7 @@ pub(crate) fn advise_huge(_base: NonNull<u8>, _bytes: usize) {}
 /// The range lies in a reservation and holds nothing that is needed.
 #[cfg(all(unix, not(miri), not(loom)))]
 pub(crate) unsafe fn protect(base: NonNull<u8>, bytes: usize, accessible: bool) {
-    let rights = if accessible {
-        libc::PROT_READ | libc::PROT_WRITE
-    } else {
-        libc::PROT_NONE
-    };
+    let rights = if accessible { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
     // SAFETY: by contract nobody uses the range.
     unsafe { libc::mprotect(base.as_ptr().cast(), bytes, rights) };
 }

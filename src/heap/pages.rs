@@ -19,11 +19,7 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
 
 const SETS: usize = PAGES.div_ceil(64);
-const CHOICES: &[usize] = if cfg!(miri) {
-    &[2, 4, 8]
-} else {
-    &[8, 12, 16, 24, 32, 64]
-};
+const CHOICES: &[usize] = if cfg!(miri) { &[2, 4, 8] } else { &[8, 12, 16, 24, 32, 64] };
 const SPAN_PAGES: [usize; CLASSES] = {
     let mut pages = [0; CLASSES];
     let mut class = 0;
@@ -137,11 +133,7 @@ global! {
 impl Pages {
     pub(crate) const fn new() -> Self {
         Pages {
-            inner: Mutex::new(Inner {
-                segments: Vec::new(),
-                hint: 0,
-                limbo: Vec::new(),
-            }),
+            inner: Mutex::new(Inner { segments: Vec::new(), hint: 0, limbo: Vec::new() }),
             mapped: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
         }
@@ -173,11 +165,7 @@ impl Pages {
         self.span(bytes / PAGE, |span, base| {
             let header = span.make_large(base, bytes, lead, EPOCH.hint().birth());
             // SAFETY: the slot is ours; its meta word says "never used" before the extent says that it is there.
-            unsafe {
-                header
-                    .as_ref()
-                    .set_meta(crate::object::Meta::free(std::ptr::null_mut()), Ordering::Relaxed)
-            };
+            unsafe { header.as_ref().set_meta(crate::object::Meta::free(std::ptr::null_mut()), Ordering::Relaxed) };
             span.extent.store(1, Ordering::Release);
             header
         })
@@ -198,14 +186,7 @@ impl Pages {
         // SAFETY: segments on the list are mapped, and the lock is held.
         let this = unsafe { segment.as_ref() };
         let in_segment = pages.min(PAGES - first);
-        this.free.remove(
-            first,
-            if this.bytes == super::segment::SEGMENT {
-                pages
-            } else {
-                0
-            },
-        );
+        this.free.remove(first, if this.bytes == super::segment::SEGMENT { pages } else { 0 });
         this.dirty.insert(first, in_segment);
         let span = this.span(first);
         span.pages.store(in_segment as u16, Ordering::Relaxed);

@@ -82,8 +82,7 @@ impl Count {
     #[inline]
     pub(crate) fn renew(&self, leaf: bool) {
         // Release: a collector that reads it sees that the slot had been freed, see `trace::tracer::may_visit`.
-        self.0
-            .store(if leaf { CANDIDATE | 1 } else { 1 }, Ordering::Release);
+        self.0.store(if leaf { CANDIDATE | 1 } else { 1 }, Ordering::Release);
     }
 
     #[inline]
@@ -128,10 +127,7 @@ impl Count {
     fn decrement_and_flag(&self, mut word: u64) -> Dropped {
         loop {
             let new = word.wrapping_add(DECREMENT) | if word & COUNT == 1 { 0 } else { CANDIDATE };
-            match self
-                .0
-                .compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(old) => return Self::judge(old),
                 Err(now) => word = now,
             }
@@ -157,12 +153,8 @@ impl Count {
                 overflow();
             }
             // Acquire: the new handle may be used as the ones before it.
-            match self.0.compare_exchange_weak(
-                word,
-                word.wrapping_add(INCREMENT),
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(word, word.wrapping_add(INCREMENT), Ordering::Acquire, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -173,12 +165,8 @@ impl Count {
     pub(crate) fn decrement_if_one(&self) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         while word & COUNT == 1 {
-            match self.0.compare_exchange_weak(
-                word,
-                word.wrapping_add(DECREMENT),
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(word, word.wrapping_add(DECREMENT), Ordering::SeqCst, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -223,8 +211,6 @@ impl Count {
 #[cold]
 #[inline(never)]
 fn overflow() -> ! {
-    eprintln!(
-        "tracegc: more than {LIMIT} handles to one object: aborting, since a wrapped count would free it in use"
-    );
+    eprintln!("tracegc: more than {LIMIT} handles to one object: aborting, since a wrapped count would free it in use");
     std::process::abort()
 }

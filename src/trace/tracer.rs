@@ -120,10 +120,7 @@ impl Tracer<'_> {
             // SAFETY: the guard is kept, so what it protects stays borrowed.
             unsafe { &*target }.trace(self);
         } else {
-            let rescue = Rescue {
-                guards: &raw mut self.guards,
-                guard: ManuallyDrop::new(guard),
-            };
+            let rescue = Rescue { guards: &raw mut self.guards, guard: ManuallyDrop::new(guard) };
             (**rescue.guard).trace(self);
             rescue.release();
         }
@@ -175,11 +172,7 @@ impl Tracer<'_> {
     }
 
     /// Runs a loop that traces objects; a panic in it is kept for a report, and the loop goes on. `step` returns false at its end.
-    pub(crate) fn run(
-        &mut self,
-        mut step: impl FnMut(&mut Self) -> bool,
-        mut failed: impl FnMut(NonNull<Header>),
-    ) {
+    pub(crate) fn run(&mut self, mut step: impl FnMut(&mut Self) -> bool, mut failed: impl FnMut(NonNull<Header>)) {
         loop {
             match catch_unwind(AssertUnwindSafe(|| while step(self) {})) {
                 Ok(()) => break,
