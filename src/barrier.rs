@@ -55,7 +55,28 @@ mod system {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan)))))]
+/// Models choose. The cheap way has a fence in [`light`], as if the system's barrier came then.
+#[cfg(any(loom, shuttle))]
+mod system {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static CHEAP: AtomicBool = AtomicBool::new(false);
+
+    #[cfg(test)]
+    pub(crate) fn set_cheap(on: bool) {
+        CHEAP.store(on, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_cheap() -> bool {
+        CHEAP.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn prepare() {}
+
+    pub(crate) fn heavy() {}
+}
+
+#[cfg(not(any(loom, shuttle, all(target_os = "linux", not(any(miri, tracegc_asan, tracegc_tsan))))))]
 mod system {
     #[inline]
     pub(crate) fn is_cheap() -> bool {
@@ -67,6 +88,8 @@ mod system {
     pub(crate) fn heavy() {}
 }
 
+#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) use system::set_cheap;
 pub(crate) use system::{is_cheap, prepare};
 
 /// The collector's side.
@@ -79,7 +102,11 @@ pub(crate) fn heavy() {
 /// The side of whoever just wrote its word, where [`is_cheap`] said so.
 #[inline]
 pub(crate) fn light() {
-    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    if cfg!(any(loom, shuttle)) {
+        fence(Ordering::SeqCst);
+    } else {
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
 }
 
 /// The side of whoever wrote its word by a `SeqCst` read-modify-write. The model checker orders these by fences only.

@@ -27,6 +27,8 @@ pub mod cleanup;
 mod collect;
 mod gc;
 pub mod heap;
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
 mod object;
 mod special;
 mod sync;

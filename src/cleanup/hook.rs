@@ -6,7 +6,8 @@ use std::io::Write;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::sync::{Arc, Mutex, global};
+use crate::sync::Arc;
+use crate::sync::plain::Mutex;
 
 /// What was running when the panic happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,10 +76,8 @@ impl fmt::Display for PanicReport<'_> {
 /// The form in which [`take_panic_hook`] gives a hook back.
 pub type PanicHook = Arc<dyn Fn(&PanicReport<'_>) + Send + Sync>;
 
-global! {
-    /// The hook in force; `None` stands for the default. Never locked while a hook runs or is dropped.
-    static HOOK: Mutex<Option<PanicHook>> = Mutex::new(None);
-}
+/// The hook in force; `None` stands for the default. Never locked while a hook runs or is dropped.
+static HOOK: Mutex<Option<PanicHook>> = Mutex::new(None);
 
 /// Has `hook` called with every panic that the crate catches in user code.
 ///

@@ -10,9 +10,14 @@
 
 mod handle;
 mod hook;
+#[cfg(not(any(loom, shuttle)))]
 mod ledger;
+#[cfg(not(any(loom, shuttle)))]
 mod pool;
-#[cfg(test)]
+#[cfg(any(loom, shuttle))]
+#[path = "modelled.rs"]
+mod pool;
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 use std::io;

@@ -43,8 +43,9 @@ use std::time::{Duration, Instant};
 use super::hook::{PanicOrigin, report_panic};
 use super::ledger::{Goal, Ledger};
 use super::{CleanupStats, Job};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::sync::{Condvar, Mutex, MutexGuard, SegQueue, global, thread};
+use crate::sync::atomic::fence;
+use crate::sync::plain::{AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{SegQueue, thread};
 
 /// How long a worker stays with nothing to do.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,9 +112,7 @@ pub(super) struct Pool {
     stopped: AtomicU64,
 }
 
-global! {
-    static POOL: Pool = Pool::new();
-}
+static POOL: Pool = Pool::new();
 
 /// The pool of the crate.
 pub(super) fn pool() -> &'static Pool {

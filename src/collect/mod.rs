@@ -3,6 +3,8 @@
 //! One collection runs at a time. It announces itself in the epoch, tries ([`trial`]), judges ([`verdict`]), ends, and
 //! then destroys what it condemned ([`reclaim`]), outside of its lock.
 
+#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) mod modelled;
 mod notes;
 mod pacer;
 pub(crate) mod reclaim;
@@ -19,8 +21,8 @@ use std::time::Instant;
 use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, global};
+use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, global, local};
 use crate::trace::Tracer;
 
 /// Candidates are followed to this many objects each, on average, before the rest is left to a whole collection.
@@ -80,27 +82,25 @@ global! {
     static COLLECTOR: Mutex<Collector> =
         Mutex::new(Collector { began: 0, last: CollectStats { rounds: 0, traced: 0, reclaimed: 0, undecided: false } });
 }
-global! {
-    static FIGURES: Figures = Figures {
-        collections: AtomicU64::new(0),
-        full: AtomicU64::new(0),
-        since_whole: AtomicU64::new(0),
-        collected: AtomicU64::new(0),
-        nanos: AtomicU64::new(0),
-    };
-}
+static FIGURES: Figures = Figures {
+    collections: AtomicU64::new(0),
+    full: AtomicU64::new(0),
+    since_whole: AtomicU64::new(0),
+    collected: AtomicU64::new(0),
+    nanos: AtomicU64::new(0),
+};
 global! {
     static BURIALS: (Mutex<Burials>, Condvar) = (Mutex::new(Burials { next: 0, running: Vec::new() }), Condvar::new());
 }
 
-thread_local! {
+local! {
     /// This thread is tracing: nothing of the crate may be called.
-    static TRACING: Cell<bool> = const { Cell::new(false) };
+    static TRACING: Cell<bool> = Cell::new(false);
 }
 
 /// True inside a `Trace` impl.
 pub(crate) fn is_tracing() -> bool {
-    TRACING.get()
+    TRACING.with(Cell::get)
 }
 
 /// True while this thread must not wait for the collector: it is the collector, or in somebody's drop glue.
@@ -181,7 +181,7 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     let mut tracer = Tracer::new(moment);
     // Before anything is looked at: a decrement that comes later notes its object anew.
     let noted = notes::take();
-    TRACING.set(true);
+    TRACING.with(|tracing| tracing.set(true));
     let trial = match reach {
         Reach::Whole => {
             drop(noted);
@@ -193,7 +193,7 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
         }
     };
     let (condemned, decided) = verdict::judge(&mut tracer, trial.suspects);
-    TRACING.set(false);
+    TRACING.with(|tracing| tracing.set(false));
     trial.marked.clear();
     let deferred = reclaim::end_collection();
     PAGE_HEAP.clear_limbo();

@@ -10,11 +10,11 @@ use crate::heap::segment::locate;
 use crate::heap::span::Kind;
 use crate::heap::{Cache, with_cache};
 use crate::object::Header;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
 
 /// Notes that a thread keeps to itself.
-const BATCH: usize = if cfg!(miri) { 8 } else { 512 };
+const BATCH: usize = if cfg!(any(miri, loom, shuttle)) { 8 } else { 512 };
 
 struct Board {
     notes: Mutex<Vec<usize>>,

@@ -18,9 +18,8 @@ use std::time::{Duration, Instant};
 use super::{Reach, notes};
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Config, config};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering};
 use crate::sync::thread::{JoinHandle, spawn_named};
-use crate::sync::{Condvar, Mutex, global};
 
 /// Notes that make a local collection worth while.
 const NOTES: usize = 1 << 14;
@@ -64,26 +63,24 @@ struct State {
     at_limit: usize,
 }
 
-global! {
-    static PACER: Pacer = Pacer {
-        state: Mutex::new(State {
-            running: false,
-            thread: None,
-            stop: false,
-            wanted: None,
-            undecided: false,
-            productive: true,
-            rounds: 0,
-            at_limit: 0,
-        }),
-        wake: Condvar::new(),
-        progress: Condvar::new(),
-        trigger: AtomicUsize::new(MIN_TRIGGER),
-        limit: AtomicUsize::new(usize::MAX),
-        pressed: AtomicBool::new(false),
-        automatic: AtomicBool::new(!cfg!(any(miri, loom))),
-    };
-}
+static PACER: Pacer = Pacer {
+    state: Mutex::new(State {
+        running: false,
+        thread: None,
+        stop: false,
+        wanted: None,
+        undecided: false,
+        productive: true,
+        rounds: 0,
+        at_limit: 0,
+    }),
+    wake: Condvar::new(),
+    progress: Condvar::new(),
+    trigger: AtomicUsize::new(MIN_TRIGGER),
+    limit: AtomicUsize::new(usize::MAX),
+    pressed: AtomicBool::new(false),
+    automatic: AtomicBool::new(!cfg!(any(miri, loom, shuttle))),
+};
 
 /// Tells the pacer how many notes are on the board.
 pub(crate) fn noted(count: usize) {
@@ -191,7 +188,7 @@ pub(crate) fn shutdown() -> bool {
 
 /// Follows new settings.
 pub(crate) fn configure(config: &Config) {
-    PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom)), Ordering::Relaxed);
+    PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom, shuttle)), Ordering::Relaxed);
     PACER.limit.store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     set_trigger(config);
     PACER.state.lock().at_limit = 0;

@@ -12,17 +12,16 @@ use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
 use crate::object::{Header, Meta, flag};
 use crate::special::{self, Farewell};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::Ordering;
+use crate::sync::plain::AtomicU64;
 use crate::sync::{Mutex, global};
 
 global! {
     /// Objects whose count reached zero while a collection ran that may be looking at them.
     static DEFERRED: Mutex<Vec<NonNullHeader>> = Mutex::new(Vec::new());
 }
-global! {
-    /// Panics in drop glue.
-    pub(crate) static DROP_PANICS: AtomicU64 = AtomicU64::new(0);
-}
+/// Panics in drop glue.
+pub(crate) static DROP_PANICS: AtomicU64 = AtomicU64::new(0);
 
 struct NonNullHeader(NonNull<Header>);
 // SAFETY: headers are shared by all threads; what is on the list belongs to whoever takes it off.

@@ -341,7 +341,7 @@ pub(crate) fn leave(tracer: &mut Tracer<'_>, leavers: &[NonNull<Header>]) {
 
 /// Makes the object of a slot take part, if this collection may trace it.
 #[inline]
-fn take_part(header: NonNull<Header>, moment: Moment) -> bool {
+pub(super) fn take_part(header: NonNull<Header>, moment: Moment) -> bool {
     // SAFETY: a slot below the extent of a span that is older than the collection.
     let (this, mark) = unsafe { (header.as_ref(), mark_of(header)) };
     // The count first, see `may_visit`.

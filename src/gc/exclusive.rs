@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use super::Gc;
+use crate::barrier;
 use crate::collect;
 use crate::object::{Header, flag};
 use crate::sync::atomic::Ordering;
@@ -98,6 +99,7 @@ fn claim(header: NonNull<Header>) -> bool {
     }
     object.set_flags(flag::CLAIMED);
     object.count.touch();
+    barrier::after_zero();
     if !cfg!(tracegc_break = "claim-waits") {
         collect::wait_until_unread();
     }
@@ -185,6 +187,7 @@ impl<T: 'static> Gc<T> {
         }
         let this = std::mem::ManuallyDrop::new(this);
         let header = this.header();
+        barrier::after_zero();
         // From here on no tracer begins to look at the object, since its count is zero.
         if !this.object().meta(Ordering::Acquire).has(flag::LEAF) {
             collect::wait_until_unread();

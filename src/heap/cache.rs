@@ -13,13 +13,14 @@ use std::ptr::{self, NonNull};
 use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
 use super::segment::{Segment, span_of};
-use super::span::{Kind, Listed, NO_SPAN, Span};
+use super::span::{Kind, Listed, Span, no_span};
 use crate::object::{Header, Meta};
-use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::plain::AtomicU64;
 use crate::sync::{Mutex, global};
 
 /// Bytes of slots that are made at a time.
-const EXTEND: usize = 4096;
+const EXTEND: usize = if cfg!(any(loom, shuttle)) { 1 } else { 4096 };
 
 /// A doubly linked list of spans.
 #[derive(Default)]
@@ -152,6 +153,17 @@ global! {
     static REGISTRY: Mutex<Registry> = Mutex::new(Registry { all: Vec::new(), idle: Vec::new() });
 }
 
+/// Frees the caches at the end of a run of a model.
+#[cfg(any(loom, shuttle))]
+impl Drop for Registry {
+    fn drop(&mut self) {
+        for cache in self.all.drain(..) {
+            // SAFETY: it came from a box, and the threads are gone.
+            drop(unsafe { Box::from_raw(ptr::from_ref(cache).cast_mut()) });
+        }
+    }
+}
+
 #[inline]
 fn bump(counter: &AtomicU64, by: u64) {
     // Only the thread of the cache writes, so load and store are enough.
@@ -161,7 +173,7 @@ fn bump(counter: &AtomicU64, by: u64) {
 impl Cache {
     fn new() -> Cache {
         Cache {
-            current: [const { Cell::new(&raw const NO_SPAN) }; CLASSES],
+            current: std::array::from_fn(|_| Cell::new(no_span())),
             lists: Lists(std::array::from_fn(|_| Default::default())),
             remote: AtomicPtr::new(closed()),
             made: [const { AtomicU64::new(0) }; CLASSES],
@@ -192,7 +204,7 @@ impl Cache {
     pub(crate) fn release(&'static self) {
         let mut central = CENTRAL.lock();
         for class in 0..CLASSES {
-            self.current[class].set(&raw const NO_SPAN);
+            self.current[class].set(no_span());
             for listed in [Listed::Partial, Listed::Full] {
                 while let Some(span) = self.lists.of(class, listed).first() {
                     self.lists.of(class, listed).remove(span);

@@ -9,7 +9,7 @@ use crate::object::HEADER;
 /// The largest alignment of a value.
 pub(crate) const MAX_ALIGN: usize = 4096;
 /// The largest slot that shares a span with others.
-pub(crate) const MAX_SMALL: usize = if cfg!(miri) { 4096 } else { 64 << 10 };
+pub(crate) const MAX_SMALL: usize = if cfg!(any(miri, loom, shuttle)) { 4096 } else { 64 << 10 };
 const FINE: [usize; 11] = [16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128];
 /// Number of size classes.
 pub(crate) const CLASSES: usize = FINE.len() + 8 * (MAX_SMALL.trailing_zeros() as usize - 7);
@@ -75,7 +75,12 @@ pub(crate) const fn fit(size: usize, align: usize) -> Fit {
             class += 1;
         }
     }
-    Fit::Large(if align > HEADER { align - HEADER } else { 0 })
+    Fit::Large(lead(align))
+}
+
+/// How far behind an aligned address a header begins whose value is aligned.
+pub(crate) const fn lead(align: usize) -> usize {
+    (align - HEADER % align) % align
 }
 
 /// Pages of a span of this class: the fewest of some likely numbers that waste at most one part in 32.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{Mutex, global};
+use crate::sync::plain::Mutex;
 
 /// What decides when collections run and how many threads run cleanups.
 ///
@@ -36,9 +36,7 @@ impl Default for Config {
     }
 }
 
-global! {
-    static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
-}
+static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
 
 /// The settings in force.
 ///

@@ -15,6 +15,7 @@
 
 use crate::barrier;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::made_const;
 
 /// The number of the current collection and whether it runs, in one word.
 pub(crate) struct Epoch(AtomicU32);
@@ -43,9 +44,11 @@ impl Moment {
 }
 
 impl Epoch {
-    pub(crate) const fn new() -> Self {
-        // The first objects carry 1, so that a zero is never the birth of a live object.
-        Epoch(AtomicU32::new(2))
+    made_const! {
+        pub(crate) fn new() -> Self {
+            // The first objects carry 1, so that a zero is never the birth of a live object.
+            Epoch(AtomicU32::new(2))
+        }
     }
 
     /// For the birth of a new object and for decisions that are made again under a lock.

@@ -25,42 +25,62 @@ use std::ptr::NonNull;
 
 use crate::object::Header;
 use crate::sync::atomic::Ordering;
-use crate::sync::global;
+use crate::sync::{global, local};
 
 global! {
     /// Which collection runs.
     pub(crate) static EPOCH: Epoch = Epoch::new();
 }
 
-thread_local! {
+local! {
     /// The cache of this thread. It has no destructor, so it can be asked at any time.
-    static CACHE: Cell<Option<&'static Cache>> = const { Cell::new(None) };
+    static CACHE: Cell<Option<&'static Cache>> = Cell::new(None);
+}
+
+#[cfg(not(any(loom, shuttle)))]
+thread_local! {
     /// Hands the cache over when the thread ends.
     static EXIT: Exit = const { Exit };
 }
 
+#[cfg(not(any(loom, shuttle)))]
 struct Exit;
 
+#[cfg(not(any(loom, shuttle)))]
 impl Drop for Exit {
     fn drop(&mut self) {
-        if let Some(cache) = CACHE.get() {
-            crate::collect::thread_exits(cache);
-            CACHE.set(None);
-            cache.release();
-        }
+        thread_exits();
     }
+}
+
+/// Hands the cache of this thread over.
+pub(crate) fn thread_exits() {
+    if let Some(cache) = cache() {
+        crate::collect::thread_exits(cache);
+        CACHE.with(|place| place.set(None));
+        cache.release();
+    }
+}
+
+/// Sees to it that the cache is handed over when the thread ends; false if the thread is past that.
+fn at_exit() -> bool {
+    #[cfg(not(any(loom, shuttle)))]
+    return EXIT.try_with(|_| ()).is_ok();
+    // Threads of models say when they end.
+    #[cfg(any(loom, shuttle))]
+    return true;
 }
 
 /// The cache of this thread, if it has one already.
 #[inline]
 pub(crate) fn cache() -> Option<&'static Cache> {
-    CACHE.get()
+    CACHE.with(Cell::get)
 }
 
 /// Runs `f` with the cache of this thread.
 #[inline]
 pub(crate) fn with_cache<R>(f: impl FnOnce(&'static Cache) -> R) -> R {
-    match CACHE.get() {
+    match cache() {
         Some(cache) => f(cache),
         None => with_new_cache(f),
     }
@@ -70,20 +90,18 @@ pub(crate) fn with_cache<R>(f: impl FnOnce(&'static Cache) -> R) -> R {
 #[inline(never)]
 fn with_new_cache<R>(f: impl FnOnce(&'static Cache) -> R) -> R {
     /// Takes the cache away again where the thread is past handing it over.
-    struct Borrowed(&'static Cache);
+    struct Borrowed;
     impl Drop for Borrowed {
         fn drop(&mut self) {
-            crate::collect::thread_exits(self.0);
-            CACHE.set(None);
-            self.0.release();
+            thread_exits();
         }
     }
     let cache = Cache::acquire();
-    CACHE.set(Some(cache));
-    if EXIT.try_with(|_| ()).is_ok() {
+    CACHE.with(|place| place.set(Some(cache)));
+    if at_exit() {
         return f(cache);
     }
-    let _borrowed = Borrowed(cache);
+    let _borrowed = Borrowed;
     f(cache)
 }
 

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 /// Reserves `bytes` zeroed bytes at an address that is a multiple of `align`; `None` when the system has no more.
-#[cfg(all(unix, not(miri), not(loom)))]
+#[cfg(all(unix, not(miri), not(loom), not(shuttle)))]
 pub(crate) fn map(bytes: usize, align: usize) -> Option<NonNull<u8>> {
     let anywhere = |len| {
         // SAFETY: a fresh private anonymous mapping touches no existing memory.
@@ -40,7 +40,7 @@ pub(crate) fn map(bytes: usize, align: usize) -> Option<NonNull<u8>> {
 /// # Safety
 ///
 /// `base` came from [`map`] with the same size and alignment, and nothing refers to it any more.
-#[cfg(all(unix, not(miri), not(loom)))]
+#[cfg(all(unix, not(miri), not(loom), not(shuttle)))]
 pub(crate) unsafe fn unmap(base: NonNull<u8>, bytes: usize, _align: usize) {
     // SAFETY: by contract the whole range is ours and unused.
     unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
@@ -51,20 +51,20 @@ pub(crate) unsafe fn unmap(base: NonNull<u8>, bytes: usize, _align: usize) {
 /// # Safety
 ///
 /// The range lies in a reservation and holds nothing that is needed.
-#[cfg(all(unix, not(miri), not(loom)))]
+#[cfg(all(unix, not(miri), not(loom), not(shuttle)))]
 pub(crate) unsafe fn decommit(base: NonNull<u8>, bytes: usize) {
     // SAFETY: by contract nothing in the range is needed.
     unsafe { libc::madvise(base.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
 }
 
 /// Asks for large pages in a range.
-#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+#[cfg(all(target_os = "linux", not(miri), not(loom), not(shuttle)))]
 pub(crate) fn advise_huge(base: NonNull<u8>, bytes: usize) {
     // SAFETY: the advice changes no content, and a range that is not mapped is merely refused.
     unsafe { libc::madvise(base.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 
-#[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
+#[cfg(not(all(target_os = "linux", not(miri), not(loom), not(shuttle))))]
 pub(crate) fn advise_huge(_base: NonNull<u8>, _bytes: usize) {}
 
 /// Makes a range inaccessible: any use of a stale pointer into it faults.
@@ -72,14 +72,14 @@ pub(crate) fn advise_huge(_base: NonNull<u8>, _bytes: usize) {}
 /// # Safety
 ///
 /// The range lies in a reservation and holds nothing that is needed.
-#[cfg(all(unix, not(miri), not(loom)))]
+#[cfg(all(unix, not(miri), not(loom), not(shuttle)))]
 pub(crate) unsafe fn protect(base: NonNull<u8>, bytes: usize, accessible: bool) {
     let rights = if accessible { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
     // SAFETY: by contract nobody uses the range.
     unsafe { libc::mprotect(base.as_ptr().cast(), bytes, rights) };
 }
 
-#[cfg(any(not(unix), miri, loom))]
+#[cfg(any(not(unix), miri, loom, shuttle))]
 mod portable {
     use std::alloc::{Layout, alloc_zeroed, dealloc};
     use std::ptr::NonNull;
@@ -108,5 +108,5 @@ mod portable {
     /// As for the other `protect`.
     pub(crate) unsafe fn protect(_base: NonNull<u8>, _bytes: usize, _accessible: bool) {}
 }
-#[cfg(any(not(unix), miri, loom))]
+#[cfg(any(not(unix), miri, loom, shuttle))]
 pub(crate) use portable::*;

@@ -15,11 +15,12 @@ use super::segment::{HEAD_PAGES, MAX_SPAN_PAGES, PAGE, PAGES, Segment};
 use super::span::Span;
 use super::{EPOCH, os};
 use crate::object::Header;
-use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Mutex, global};
+use crate::sync::atomic::Ordering;
+use crate::sync::plain::AtomicUsize;
+use crate::sync::{Mutex, global, made_const};
 
 const SETS: usize = PAGES.div_ceil(64);
-const CHOICES: &[usize] = if cfg!(miri) { &[2, 4, 8] } else { &[8, 12, 16, 24, 32, 64] };
+const CHOICES: &[usize] = if cfg!(any(miri, loom, shuttle)) { &[2, 4, 8] } else { &[8, 12, 16, 24, 32, 64] };
 const SPAN_PAGES: [usize; CLASSES] = {
     let mut pages = [0; CLASSES];
     let mut class = 0;
@@ -130,12 +131,30 @@ global! {
     pub(crate) static PAGE_HEAP: Pages = Pages::new();
 }
 
+/// Frees the memory at the end of a run of a model.
+#[cfg(any(loom, shuttle))]
+impl Drop for Pages {
+    fn drop(&mut self) {
+        for segment in self.inner.get_mut().segments.drain(..) {
+            // SAFETY: the threads are gone.
+            unsafe {
+                for span in segment.as_ref().spans() {
+                    span.free_specials();
+                }
+                Segment::unmap(segment);
+            }
+        }
+    }
+}
+
 impl Pages {
-    pub(crate) const fn new() -> Self {
-        Pages {
-            inner: Mutex::new(Inner { segments: Vec::new(), hint: 0, limbo: Vec::new() }),
-            mapped: AtomicUsize::new(0),
-            used: AtomicUsize::new(0),
+    made_const! {
+        pub(crate) fn new() -> Self {
+            Pages {
+                inner: Mutex::new(Inner { segments: Vec::new(), hint: 0, limbo: Vec::new() }),
+                mapped: AtomicUsize::new(0),
+                used: AtomicUsize::new(0),
+            }
         }
     }
 
@@ -164,8 +183,8 @@ impl Pages {
         let bytes = size.checked_add(lead)?.checked_next_multiple_of(PAGE)?;
         self.span(bytes / PAGE, |span, base| {
             let header = span.make_large(base, bytes, lead, EPOCH.hint().birth());
-            // SAFETY: the slot is ours; its meta word says "never used" before the extent says that it is there.
-            unsafe { header.as_ref().set_meta(crate::object::Meta::free(std::ptr::null_mut()), Ordering::Relaxed) };
+            // SAFETY: the slot is ours; its meta word says "free" before the extent says that it is there.
+            unsafe { header.write(Header::free(std::ptr::null_mut())) };
             span.extent.store(1, Ordering::Release);
             header
         })

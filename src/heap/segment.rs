@@ -8,13 +8,18 @@ use std::ptr::{self, NonNull};
 
 use super::span::Span;
 use crate::object::Header;
-use crate::sync::atomic::{AtomicPtr, AtomicU16, Ordering};
-use crate::sync::global;
+use crate::sync::plain::{AtomicPtr, AtomicU16, Ordering};
 
-pub(crate) const SEGMENT_SHIFT: u32 = if cfg!(miri) { 18 } else { 22 };
+pub(crate) const SEGMENT_SHIFT: u32 = if cfg!(any(loom, shuttle)) {
+    16
+} else if cfg!(miri) {
+    18
+} else {
+    22
+};
 /// Bytes of a segment, and its alignment.
 pub(crate) const SEGMENT: usize = 1 << SEGMENT_SHIFT;
-pub(crate) const PAGE_SHIFT: u32 = if cfg!(miri) { 12 } else { 13 };
+pub(crate) const PAGE_SHIFT: u32 = if cfg!(any(miri, loom, shuttle)) { 12 } else { 13 };
 /// Bytes of a page, the unit of spans.
 pub(crate) const PAGE: usize = 1 << PAGE_SHIFT;
 /// Pages of a segment.
@@ -56,6 +61,10 @@ impl Segment {
         // (a free span, an empty map, no page free); nobody else knows of it.
         unsafe {
             (&raw mut (*base.as_ptr()).bytes).write(bytes);
+            #[cfg(any(loom, shuttle))]
+            for page in 0..PAGES {
+                (&raw mut (*base.as_ptr()).spans).cast::<Span>().add(page).write(Span::new());
+            }
             let this = base.as_ref();
             if bytes == SEGMENT {
                 this.free.insert(HEAD_PAGES, PAGES - HEAD_PAGES);
@@ -200,16 +209,14 @@ pub(crate) unsafe fn span_of<'a>(header: NonNull<Header>) -> &'a Span {
 
 const LEAF_BITS: u32 = 13;
 const LEAF: usize = 1 << LEAF_BITS;
-const ROOT: usize = 1 << 13;
+const ROOT: usize = if cfg!(any(loom, shuttle)) { 1 << (48 - SEGMENT_SHIFT - LEAF_BITS) } else { 1 << 13 };
 
 type Leaf = [AtomicPtr<Segment>; LEAF];
 
 /// All segments by address: a tree of two levels over units of `SEGMENT` bytes, 48 bits of address.
 struct Directory([AtomicPtr<Leaf>; ROOT]);
 
-global! {
-    static DIRECTORY: Directory = Directory([const { AtomicPtr::new(ptr::null_mut()) }; ROOT]);
-}
+static DIRECTORY: Directory = Directory([const { AtomicPtr::new(ptr::null_mut()) }; ROOT]);
 
 fn place(addr: usize, make: bool) -> Option<&'static AtomicPtr<Segment>> {
     let unit = addr >> SEGMENT_SHIFT;

@@ -9,9 +9,10 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use super::cache::Cache;
-use super::class::{SIZES, class_align};
-use crate::object::{HEADER, Header};
-use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use super::class::{SIZES, class_align, lead};
+use crate::object::Header;
+use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{made_const, plain};
 
 /// What a span is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,20 +44,20 @@ pub(crate) type SpecialTable = Box<[AtomicPtr<()>]>;
 /// Description of one span; it lies at the head of the segment, at the index of the span's first page.
 #[repr(C, align(128))]
 pub(crate) struct Span {
-    kind: AtomicU8,
-    class: AtomicU8,
-    pub(crate) pages: AtomicU16,
-    pub(crate) slot_size: AtomicU32,
+    kind: plain::AtomicU8,
+    class: plain::AtomicU8,
+    pub(crate) pages: plain::AtomicU16,
+    pub(crate) slot_size: plain::AtomicU32,
     /// Slots that it can have.
-    pub(crate) capacity: AtomicU32,
+    pub(crate) capacity: plain::AtomicU32,
     /// Slots that were made so far: what lies beyond was never written in this life of the span.
     pub(crate) extent: AtomicU32,
     /// The first slot.
-    first: AtomicPtr<Header>,
+    first: plain::AtomicPtr<Header>,
     /// 2^40 / slot_size, rounded up: turns an offset into the index of its slot.
-    magic: AtomicU64,
+    magic: plain::AtomicU64,
     /// Birth (as of objects) of the span itself.
-    pub(crate) birth: AtomicU16,
+    pub(crate) birth: plain::AtomicU16,
     /// Owner: the list it is in.
     pub(crate) listed: Cell<Listed>,
     /// Owner: slots in use.
@@ -70,7 +71,7 @@ pub(crate) struct Span {
     specials: AtomicPtr<AtomicPtr<()>>,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const _: () = {
     assert!(size_of::<Span>() == 128);
     assert!(memoffset::offset_of!(Span, kind) == 0);
@@ -80,28 +81,41 @@ const _: () = {
 // SAFETY: *owner fields* are touched by one thread at a time; all others are atomics.
 unsafe impl Sync for Span {}
 
-/// A span without room that stands where a cache has none yet; it is never written.
-pub(crate) static NO_SPAN: Span = Span::new();
+crate::sync::global! {
+    /// A span without room that stands where a cache has none yet; it is never written.
+    pub(crate) static NO_SPAN: Span = Span::new();
+}
+
+/// Its address.
+#[inline]
+pub(crate) fn no_span() -> *const Span {
+    #[cfg(not(any(loom, shuttle)))]
+    return &raw const NO_SPAN;
+    #[cfg(any(loom, shuttle))]
+    return &raw const *NO_SPAN;
+}
 
 impl Span {
-    pub(crate) const fn new() -> Self {
-        Span {
-            kind: AtomicU8::new(0),
-            class: AtomicU8::new(0),
-            pages: AtomicU16::new(0),
-            slot_size: AtomicU32::new(0),
-            capacity: AtomicU32::new(0),
-            extent: AtomicU32::new(0),
-            first: AtomicPtr::new(ptr::null_mut()),
-            magic: AtomicU64::new(0),
-            birth: AtomicU16::new(0),
-            listed: Cell::new(Listed::Partial),
-            used: Cell::new(0),
-            owner: AtomicPtr::new(ptr::null_mut()),
-            free: Cell::new(ptr::null_mut()),
-            next: Cell::new(ptr::null_mut()),
-            prev: Cell::new(ptr::null_mut()),
-            specials: AtomicPtr::new(ptr::null_mut()),
+    made_const! {
+        pub(crate) fn new() -> Self {
+            Span {
+                kind: plain::AtomicU8::new(0),
+                class: plain::AtomicU8::new(0),
+                pages: plain::AtomicU16::new(0),
+                slot_size: plain::AtomicU32::new(0),
+                capacity: plain::AtomicU32::new(0),
+                extent: AtomicU32::new(0),
+                first: plain::AtomicPtr::new(ptr::null_mut()),
+                magic: plain::AtomicU64::new(0),
+                birth: plain::AtomicU16::new(0),
+                listed: Cell::new(Listed::Partial),
+                used: Cell::new(0),
+                owner: AtomicPtr::new(ptr::null_mut()),
+                free: Cell::new(ptr::null_mut()),
+                next: Cell::new(ptr::null_mut()),
+                prev: Cell::new(ptr::null_mut()),
+                specials: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 
@@ -124,7 +138,7 @@ impl Span {
     /// Makes the pages at `base` a span of slots. They come without objects, and their bytes may be anything.
     pub(crate) fn make_small(&self, base: NonNull<u8>, bytes: usize, class: usize, birth: u16) {
         let size = SIZES[class];
-        let lead = (class_align(size).max(HEADER) - HEADER) % class_align(size).max(1);
+        let lead = lead(class_align(size));
         // SAFETY: the lead is smaller than a slot, and the run of pages holds at least one slot after it.
         let first = unsafe { base.add(lead) };
         self.describe(first.cast(), size, (bytes - lead) / size, birth);
@@ -169,6 +183,17 @@ impl Span {
         if !table.is_null() {
             let capacity = self.capacity.load(Ordering::Relaxed) as usize;
             // SAFETY: *specials table*: it was a boxed slice of this length, and nobody can reach it: no slot is in use.
+            drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(table, capacity)) });
+        }
+    }
+
+    /// Frees the table of records, at the end of a run of a model.
+    #[cfg(any(loom, shuttle))]
+    pub(crate) fn free_specials(&self) {
+        let table = self.specials.alone();
+        if !table.is_null() {
+            let capacity = self.capacity.load(Ordering::Relaxed) as usize;
+            // SAFETY: as in `unmake`.
             drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(table, capacity)) });
         }
     }

@@ -113,7 +113,7 @@ pub(crate) struct Header {
 /// Bytes between the start of a slot and its value.
 pub(crate) const HEADER: usize = size_of::<Header>();
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const _: () = {
     assert!(HEADER == 16);
     assert!(memoffset::offset_of!(Header, count) == 0);
@@ -196,7 +196,7 @@ impl Header {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

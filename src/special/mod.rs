@@ -12,7 +12,7 @@ use crate::cleanup::Job;
 use crate::heap::segment::span_of;
 use crate::object::{Header, flag};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, plain};
 
 /// Weak pointers and cleanups of one object.
 pub(crate) struct Record {
@@ -32,7 +32,7 @@ unsafe impl Send for State {}
 
 /// The place of one cleanup in its record: an index, or [`Ticket::GONE`]. Written under the record's lock.
 #[derive(Debug)]
-pub(crate) struct Ticket(AtomicUsize);
+pub(crate) struct Ticket(plain::AtomicUsize);
 
 impl Ticket {
     const GONE: usize = usize::MAX;
@@ -149,7 +149,7 @@ impl Record {
     /// Registers a cleanup. Constant time.
     pub(crate) fn add(&self, job: Job) -> Arc<Ticket> {
         let mut state = self.state.lock();
-        let ticket = Arc::new(Ticket(AtomicUsize::new(state.cleanups.len())));
+        let ticket = Arc::new(Ticket(plain::AtomicUsize::new(state.cleanups.len())));
         state.cleanups.push((ticket.clone(), job));
         ticket
     }

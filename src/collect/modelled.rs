@@ -1,0 +1,42 @@
+//! Pieces of a collection, for models.
+
+use std::ptr::NonNull;
+
+use super::{COLLECTOR, Reach, TRACING, begin_burial, end_burial, notes, reclaim, round, trial, verdict};
+use crate::heap::pages::PAGE_HEAP;
+use crate::heap::{EPOCH, with_cache};
+use crate::object::Header;
+use crate::trace::Tracer;
+
+/// A collection whose trial is replaced by a guess: the verdict on these objects, in this order, if they can take part.
+/// What it says must be right whatever the guess. The number of objects that were condemned.
+///
+/// # Safety
+///
+/// The addresses are those of slots that were in use before the call.
+pub(crate) unsafe fn judge(guess: &[NonNull<Header>]) -> usize {
+    let collector = COLLECTOR.lock();
+    let moment = EPOCH.begin();
+    let mut tracer = Tracer::new(moment);
+    // The collector takes the lock of the page heap once, see *spans stay*.
+    drop(PAGE_HEAP.segments());
+    TRACING.with(|tracing| tracing.set(true));
+    let suspects: Vec<_> = guess.iter().copied().filter(|&header| trial::take_part(header, moment)).collect();
+    let (condemned, _) = verdict::judge(&mut tracer, suspects);
+    TRACING.with(|tracing| tracing.set(false));
+    trial::Marked::Everywhere.clear();
+    let deferred = reclaim::end_collection();
+    PAGE_HEAP.clear_limbo();
+    let burial = begin_burial();
+    drop(collector);
+    let count = condemned.objects.len();
+    reclaim::bury(condemned, deferred);
+    end_burial(burial);
+    count
+}
+
+/// A collection from the notes; the number of objects that were destroyed.
+pub(crate) fn local() -> usize {
+    with_cache(notes::hand_over);
+    round(Reach::Candidates, None, &mut None).stats.reclaimed
+}
