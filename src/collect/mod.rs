@@ -188,7 +188,11 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
             trial::whole(&mut tracer)
         }
         Reach::Candidates => {
-            let budget = (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET);
+            // `collect` promises to find all of what destroyed objects let go of.
+            let budget = match born_until {
+                Some(_) => usize::MAX,
+                None => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
+            };
             trial::local(&mut tracer, noted, budget, born_until)
         }
     };
