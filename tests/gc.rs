@@ -28,10 +28,7 @@ fn g01_last_drop_destroys_at_once_on_the_dropping_thread() {
         let drops = Drops::new();
         let here = Arc::new(Mutex::new(None));
         let seen = here.clone();
-        let leaf = Node::with(
-            &drops,
-            OnDrop::new(move || *seen.lock().unwrap() = Some(thread::current().id())),
-        );
+        let leaf = Node::with(&drops, OnDrop::new(move || *seen.lock().unwrap() = Some(thread::current().id())));
         let middle = Node::new(&drops);
         middle.link(&leaf);
         let clone = middle.clone();
@@ -61,35 +58,24 @@ fn g01_last_drop_destroys_at_once_on_the_dropping_thread() {
 
 #[test]
 fn g01_fields_are_dropped_in_order_and_before_others_that_they_held() {
-    in_child(
-        "g01_fields_are_dropped_in_order_and_before_others_that_they_held",
-        || {
-            #[derive(Trace)]
-            struct Pair {
-                first: OnDrop,
-                inner: Gc<OnDrop>,
-                last: OnDrop,
-            }
-            no_automatic_collections();
-            let log = Arc::new(Mutex::new(Vec::new()));
-            let entry = |name: &'static str| {
-                let log = log.clone();
-                OnDrop::new(move || log.lock().unwrap().push(name))
-            };
-            let pair = Gc::new(Pair {
-                first: entry("first"),
-                inner: Gc::new(entry("inner")),
-                last: entry("last"),
-            });
-            let _ = (&pair.first, &pair.inner, &pair.last);
-            drop(pair);
-            assert_eq!(
-                *log.lock().unwrap(),
-                ["first", "last", "inner"],
-                "nothing recurses"
-            );
-        },
-    );
+    in_child("g01_fields_are_dropped_in_order_and_before_others_that_they_held", || {
+        #[derive(Trace)]
+        struct Pair {
+            first: OnDrop,
+            inner: Gc<OnDrop>,
+            last: OnDrop,
+        }
+        no_automatic_collections();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let entry = |name: &'static str| {
+            let log = log.clone();
+            OnDrop::new(move || log.lock().unwrap().push(name))
+        };
+        let pair = Gc::new(Pair { first: entry("first"), inner: Gc::new(entry("inner")), last: entry("last") });
+        let _ = (&pair.first, &pair.inner, &pair.last);
+        drop(pair);
+        assert_eq!(*log.lock().unwrap(), ["first", "last", "inner"], "nothing recurses");
+    });
 }
 
 #[test]
@@ -111,10 +97,7 @@ struct Many {
 
 impl Many {
     fn new(drops: &Drops) -> Gc<Many> {
-        Gc::new(Many {
-            list: Mutex::default(),
-            counted: drops.counted(),
-        })
+        Gc::new(Many { list: Mutex::default(), counted: drops.counted() })
     }
 
     fn push(&self, other: &Gc<Many>) {
@@ -194,9 +177,7 @@ fn g02_through_every_kind_of_field() {
     let fields = || {
         [
             Field::Locked(Mutex::default()),
-            Field::Shared {
-                lock: RwLock::default(),
-            },
+            Field::Shared { lock: RwLock::default() },
             Field::Once(OnceLock::new()),
             Field::List(Mutex::default()),
             Field::Boxed(Box::default()),
@@ -219,12 +200,7 @@ fn g02_through_every_kind_of_field() {
         Field::Nested(lock) => *lock.lock().unwrap() = Some(Box::new(Mutex::new(vec![to.clone(), to]))),
         Field::Slice(once) => assert!(once.set([to.clone(), to].into()).is_ok()),
     };
-    let make = |field| {
-        Gc::new(Kinds {
-            field,
-            counted: drops.counted(),
-        })
-    };
+    let make = |field| Gc::new(Kinds { field, counted: drops.counted() });
     for field in fields() {
         let own = make(field);
         own.counted.check();
@@ -294,10 +270,7 @@ fn g03_ten_million_long_chain_and_ring() {
         collect();
         assert_eq!(count.count(), expected, "the chain");
 
-        let first = Gc::new(Link {
-            next: Mutex::new(None),
-            counted: None,
-        });
+        let first = Gc::new(Link { next: Mutex::new(None), counted: None });
         let last = build(&count, Some(first.clone()));
         let weak = Gc::downgrade(&last);
         *first.next.lock().unwrap() = Some(last);
@@ -309,10 +282,7 @@ fn g03_ten_million_long_chain_and_ring() {
         assert!(weak.upgrade().is_none());
 
         // A ring with a chain that dies with it.
-        let first = Gc::new(Link {
-            next: Mutex::new(None),
-            counted: None,
-        });
+        let first = Gc::new(Link { next: Mutex::new(None), counted: None });
         *first.next.lock().unwrap() = Some(first.clone());
         let chain = build(&count, Some(first));
         drop(chain);
@@ -432,10 +402,7 @@ fn g05_a_write_locked_object_is_spared_and_a_read_locked_one_is_not_waited_for()
     }
     let drops = Drops::new();
     let new = || {
-        let own = Gc::new(Own {
-            this: RwLock::new(None),
-            counted: drops.counted(),
-        });
+        let own = Gc::new(Own { this: RwLock::new(None), counted: drops.counted() });
         *own.this.write().unwrap() = Some(own.clone());
         own
     };
@@ -578,11 +545,7 @@ fn g06_collect_from_many_threads_at_once() {
                     drop(ring(5, &mine));
                     drop(ring(5, &drops));
                     collect();
-                    assert_eq!(
-                        mine.count(),
-                        5,
-                        "what was garbage before the call is gone after it"
-                    );
+                    assert_eq!(mine.count(), 5, "what was garbage before the call is gone after it");
                 }
             });
         }
@@ -710,11 +673,8 @@ struct Skipping {
 impl Skipping {
     /// A garbage object, but for the handle that is returned.
     fn new(hidden: Option<Gc<Node>>, shared: Option<Gc<Node>>) -> Gc<Skipping> {
-        let own = Gc::new(Skipping {
-            this: Mutex::new(None),
-            hidden: Mutex::new(hidden),
-            shared: shared.map(Arc::new),
-        });
+        let own =
+            Gc::new(Skipping { this: Mutex::new(None), hidden: Mutex::new(hidden), shared: shared.map(Arc::new) });
         *own.this.lock().unwrap() = Some(own.clone());
         own
     }
@@ -757,10 +717,7 @@ fn g09_an_untraced_circle_is_kept_and_nothing_worse() {
         counted: Counted,
     }
     let drops = Drops::new();
-    let hidden = Gc::new(Hidden {
-        this: Mutex::new(None),
-        counted: drops.counted(),
-    });
+    let hidden = Gc::new(Hidden { this: Mutex::new(None), counted: drops.counted() });
     *hidden.this.lock().unwrap() = Some(hidden.clone());
     let weak = Gc::downgrade(&hidden);
     drop(hidden);
@@ -920,13 +877,8 @@ fn g11_handles_anywhere_keep_alive() {
 #[test]
 fn g13_objects_stay_where_they_are() {
     let drops = Drops::new();
-    let objects: Vec<_> = (0..SOME)
-        .map(|index| (Gc::new([index; 5]), ring(2, &drops)))
-        .collect();
-    let addresses: Vec<_> = objects
-        .iter()
-        .map(|(a, b)| (Gc::as_ptr(a), Gc::as_ptr(b)))
-        .collect();
+    let objects: Vec<_> = (0..SOME).map(|index| (Gc::new([index; 5]), ring(2, &drops))).collect();
+    let addresses: Vec<_> = objects.iter().map(|(a, b)| (Gc::as_ptr(a), Gc::as_ptr(b))).collect();
     let first: &[usize; 5] = &objects[0].0;
     for _ in 0..3 {
         drop(ring(SOME, &drops));

@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 
 use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
+use super::poison;
 use super::segment::{Segment, span_of};
 use super::span::{Kind, Listed, NO_SPAN, Span};
 use crate::object::{Header, Meta};
@@ -105,6 +106,8 @@ pub(crate) struct Cache {
     freed_large: AtomicU64,
     made_large_bytes: AtomicU64,
     freed_large_bytes: AtomicU64,
+    /// Freed slots that are not used again yet; always empty but under a sanitizer.
+    quarantine: poison::Quarantine,
     /// Work of the layers above that belongs to the thread.
     pub(crate) local: Local,
 }
@@ -170,6 +173,7 @@ impl Cache {
             freed_large: AtomicU64::new(0),
             made_large_bytes: AtomicU64::new(0),
             freed_large_bytes: AtomicU64::new(0),
+            quarantine: poison::Quarantine::default(),
             local: Local::default(),
         }
     }
@@ -190,6 +194,10 @@ impl Cache {
 
     /// Hands everything over, for a thread that exits.
     pub(crate) fn release(&'static self) {
+        while let Some(slot) = self.quarantine.pop() {
+            // SAFETY: freed slots are this thread's.
+            unsafe { self.put_slot(span_of(slot), slot) };
+        }
         let mut central = CENTRAL.lock();
         for class in 0..CLASSES {
             self.current[class].set(&raw const NO_SPAN);
@@ -224,6 +232,7 @@ impl Cache {
         span.free.set(unsafe { slot.as_ref() }.meta(Ordering::Relaxed).next());
         span.used.set(span.used.get() + 1);
         bump(&self.made[class], 1);
+        poison::unpoison_slot(slot);
         Some(slot)
     }
 
@@ -317,8 +326,11 @@ impl Cache {
         let span = unsafe { span_of(slot) };
         if span.kind() == Kind::Small {
             bump(&self.freed[span.class()], 1);
-            // SAFETY: by contract.
-            unsafe { self.put_slot(span, slot) };
+            poison::poison_slot(slot);
+            if let Some(slot) = self.quarantine.exchange(slot) {
+                // SAFETY: by contract; under the sanitizer it is an earlier slot, for which the same holds.
+                unsafe { self.put_slot(span_of(slot), slot) };
+            }
         } else {
             // SAFETY: by contract.
             unsafe { self.free_large(slot) };

@@ -10,6 +10,7 @@ mod epoch;
 mod lookup;
 mod os;
 pub(crate) mod pages;
+pub(crate) mod poison;
 pub(crate) mod segment;
 pub(crate) mod span;
 mod stats;

@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 use super::class::{CLASSES, span_pages};
 use super::segment::{HEAD_PAGES, MAX_SPAN_PAGES, PAGE, PAGES, Segment};
 use super::span::Span;
-use super::{EPOCH, os};
+use super::{EPOCH, os, poison};
 use crate::object::Header;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
@@ -191,7 +191,9 @@ impl Pages {
         let span = this.span(first);
         span.pages.store(in_segment as u16, Ordering::Relaxed);
         // SAFETY: the pages lie in the segment.
-        let made = make(span, unsafe { Segment::page(segment, first) });
+        let base = unsafe { Segment::page(segment, first) };
+        poison::unpoison(base.as_ptr(), this.used_by(pages));
+        let made = make(span, base);
         this.assign(first, in_segment, first);
         self.used.fetch_add(this.used_by(pages), Ordering::Relaxed);
         Some(made)
@@ -252,6 +254,13 @@ impl Pages {
         span.unmake();
         this.assign(first, pages, 0);
         self.used.fetch_sub(this.used_by(pages), Ordering::Relaxed);
+        // SAFETY: the pages lie in the segment.
+        let base = unsafe { Segment::page(segment, first) };
+        // In a segment of its own it goes back to the system now, who may give the addresses to anybody.
+        match this.bytes == super::segment::SEGMENT {
+            true => poison::poison(base.as_ptr(), this.used_by(pages)),
+            false => poison::unpoison(base.as_ptr(), this.used_by(pages)),
+        }
         if this.bytes != super::segment::SEGMENT {
             self.unlist(inner, segment);
             return;
@@ -277,6 +286,7 @@ impl Pages {
             inner.hint = inner.hint.min(index);
         }
         self.mapped.fetch_sub(bytes, Ordering::Relaxed);
+        poison::unpoison(segment.as_ptr().cast(), bytes);
         // SAFETY: none of its spans is in use, and it is off the list.
         unsafe { Segment::unmap(segment) };
     }

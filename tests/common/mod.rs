@@ -29,10 +29,7 @@ impl Drops {
     }
 
     pub(crate) fn counted(&self) -> Counted {
-        Counted {
-            drops: self.clone(),
-            whole: true,
-        }
+        Counted { drops: self.clone(), whole: true }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -111,11 +108,7 @@ impl Node {
     }
 
     pub(crate) fn with(drops: &Drops, on_drop: OnDrop) -> Gc<Node> {
-        Gc::new(Node {
-            next: Mutex::new(None),
-            counted: drops.counted(),
-            on_drop,
-        })
+        Gc::new(Node { next: Mutex::new(None), counted: drops.counted(), on_drop })
     }
 
     pub(crate) fn link(&self, next: &Gc<Node>) {
@@ -174,8 +167,5 @@ pub(crate) fn in_child(name: &str, body: impl FnOnce()) {
 /// No collections but those that are asked for. For child processes.
 pub(crate) fn no_automatic_collections() {
     use tracegc::heap::{Config, config, set_config};
-    set_config(Config {
-        gc_percent: None,
-        ..config()
-    });
+    set_config(Config { gc_percent: None, ..config() });
 }

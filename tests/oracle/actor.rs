@@ -42,10 +42,7 @@ fn run_cleanup(arg: Arg) {
     let node = task.node.load(Relaxed);
     let entry = arg.model.entry(node);
     if entry.dropped.load(Relaxed) != 1 && !entry.unwrapped.load(Relaxed) {
-        arg.model.fail(format!(
-            "the cleanup {} ran before the death of node {node}",
-            arg.task
-        ));
+        arg.model.fail(format!("the cleanup {} ran before the death of node {node}", arg.task));
     }
 }
 
@@ -61,13 +58,7 @@ pub(crate) fn share_hubs(model: &Arc<Model>, actors: &mut [Actor]) {
 
 impl Actor {
     pub(crate) fn new(model: Arc<Model>, random: Random) -> Self {
-        Actor {
-            model,
-            random,
-            roots: Vec::new(),
-            weaks: Vec::new(),
-            cleanups: Vec::new(),
-        }
+        Actor { model, random, roots: Vec::new(), weaks: Vec::new(), cleanups: Vec::new() }
     }
 
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Root> {
@@ -158,9 +149,7 @@ impl Actor {
         let mut here = self.pick();
         for _ in 0..self.random.below(5) {
             let index = self.random.below(CELLS);
-            let next = here.handle.with_cell(index, |cell, id| {
-                cell.clone().map(|node| root(node, id.load(Relaxed)))
-            });
+            let next = here.handle.with_cell(index, |cell, id| cell.clone().map(|node| root(node, id.load(Relaxed))));
             match next {
                 Some(next) => here = next,
                 None => break,
@@ -233,10 +222,7 @@ impl Actor {
 
     /// Swaps two cells. No count changes.
     fn swap_cells(&mut self) {
-        let (a, b) = (
-            self.random.below(self.roots.len()),
-            self.random.below(self.roots.len()),
-        );
+        let (a, b) = (self.random.below(self.roots.len()), self.random.below(self.roots.len()));
         let (i, j) = (self.random.below(CELLS), self.random.below(CELLS));
         let (a, b) = (&self.roots[a], &self.roots[b]);
         a.handle.with_cell(i, |one, model_of_one| {
@@ -279,12 +265,7 @@ impl Actor {
         let weak = Gc::downgrade(&node.handle);
         if self.random.chance(3) {
             let holder = self.pick();
-            let old = holder
-                .handle
-                .weak
-                .lock()
-                .expect("not poisoned")
-                .replace((weak, node.id));
+            let old = holder.handle.weak.lock().expect("not poisoned").replace((weak, node.id));
             drop(old);
             return;
         }
@@ -310,10 +291,7 @@ impl Actor {
         let (weak, id) = &self.weaks[index];
         let found = weak.upgrade().map(|node| root(node, *id));
         let held = self.roots.iter().any(|root| root.id == *id);
-        assert!(
-            found.is_some() || !held,
-            "a weak pointer to node {id} is None, which this thread holds"
-        );
+        assert!(found.is_some() || !held, "a weak pointer to node {id} is None, which this thread holds");
         self.roots.extend(found);
     }
 
@@ -326,17 +304,12 @@ impl Actor {
             let entry = self.model.entry(what.id);
             let (field, model) = match self.random.below(CELLS + 1) {
                 CELLS => (&mut node.fixed, &entry.fixed),
-                index => (
-                    node.cells[index].get_mut().expect("not poisoned"),
-                    &entry.cells[index],
-                ),
+                index => (node.cells[index].get_mut().expect("not poisoned"), &entry.cells[index]),
             };
             if self.random.chance(8) {
                 collect();
             }
-            let (new, new_id) = other
-                .take()
-                .map_or((None, NONE), |root| (Some(root.handle), root.id));
+            let (new, new_id) = other.take().map_or((None, NONE), |root| (Some(root.handle), root.id));
             let old_id = model.swap(new_id, Relaxed);
             other = mem::replace(field, new).map(|node| root(node, old_id));
         }
@@ -382,21 +355,12 @@ impl Actor {
 
     fn add_cleanup(&mut self) {
         let node = self.pick();
-        let holds = if self.random.chance(6) {
-            Some(self.pick())
-        } else {
-            None
-        };
+        let holds = if self.random.chance(6) { Some(self.pick()) } else { None };
         let Some(id) = self.model.new_task() else { return };
         let task = self.model.task(id);
         task.node.store(node.id, Relaxed);
-        task.holds
-            .store(holds.as_ref().map_or(NONE, |root| root.id), Relaxed);
-        let arg = Arg {
-            task: id,
-            model: self.model.clone(),
-            _holds: holds.map(|root| root.handle),
-        };
+        task.holds.store(holds.as_ref().map_or(NONE, |root| root.id), Relaxed);
+        let arg = Arg { task: id, model: self.model.clone(), _holds: holds.map(|root| root.handle) };
         let cleanup = if self.random.chance(2) {
             tracegc::add_cleanup(&node.handle.weak, arg, run_cleanup)
         } else {
@@ -417,10 +381,7 @@ impl Actor {
         let node = task.node.load(Relaxed);
         let held = self.roots.iter().any(|root| root.id == node);
         let stopped = cleanup.stop();
-        assert!(
-            stopped || !held,
-            "stop fails, though this thread holds node {node}"
-        );
+        assert!(stopped || !held, "stop fails, though this thread holds node {node}");
         task.stopped.fetch_add(u32::from(stopped), Relaxed);
         assert!(!cleanup.stop() && !cleanup.is_pending());
         if stopped {

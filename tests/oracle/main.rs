@@ -32,9 +32,7 @@ const RUNS: usize = if cfg!(miri) { 1 } else { 6 };
 const LONG: Duration = Duration::from_secs(300);
 
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.parse().expect("a number"))
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
 #[test]
@@ -56,11 +54,8 @@ fn runs(threads: usize) {
     let count = setting("TRACEGC_RUNS").map_or(RUNS, |n| n as usize);
     let ops = setting("TRACEGC_OPS").map_or(OPS, |n| n as usize);
     let given = setting("TRACEGC_SEED");
-    let clock = if cfg!(miri) {
-        Duration::ZERO
-    } else {
-        SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock")
-    };
+    let clock =
+        if cfg!(miri) { Duration::ZERO } else { SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock") };
     let mut seeds = Random::new(clock.as_nanos() as u64 ^ threads as u64);
     for _ in 0..if given.is_some() { 1 } else { count } {
         let seed = given.unwrap_or_else(|| seeds.next() >> 16);
@@ -73,9 +68,7 @@ fn run(threads: usize, seed: u64, ops: usize) {
     let model = Arc::new(Model::new(threads * ROUNDS * ops * 2 + 1024));
     let mailbox = Mailbox::default();
     let mut random = Random::new(seed);
-    let mut actors: Vec<Actor> = (0..threads)
-        .map(|_| Actor::new(model.clone(), Random::new(random.next())))
-        .collect();
+    let mut actors: Vec<Actor> = (0..threads).map(|_| Actor::new(model.clone(), Random::new(random.next()))).collect();
     actor::share_hubs(&model, &mut actors);
     for round in 0..ROUNDS {
         let with_collector = threads > 1 && random.chance(2);
@@ -116,10 +109,7 @@ fn act(actors: Vec<Actor>, ops: usize, mailbox: &Mailbox, with_collector: bool) 
         if let Some(collector) = collector {
             collector.join().expect("collect does not panic");
         }
-        results
-            .into_iter()
-            .map(|result| result.unwrap_or_else(|payload| std::panic::resume_unwind(payload)))
-            .collect()
+        results.into_iter().map(|result| result.unwrap_or_else(|payload| std::panic::resume_unwind(payload))).collect()
     })
 }
 

@@ -161,11 +161,7 @@ impl Model {
             let stopped = task.stopped.load(Relaxed);
             assert!(stopped <= 1, "cleanup {id} was stopped once");
             let ran = if stopped == 1 { 0 } else { dead };
-            assert_eq!(
-                task.ran.load(Relaxed),
-                ran,
-                "runs of cleanup {id} after round {round}"
-            );
+            assert_eq!(task.ran.load(Relaxed), ran, "runs of cleanup {id} after round {round}");
             assert_eq!(
                 task.arg_dropped.load(Relaxed),
                 ran + stopped,

@@ -45,21 +45,14 @@ pub(crate) struct Canary {
 impl Canary {
     fn new(model: &Arc<Model>) -> Self {
         let id = model.new_entry();
-        Canary {
-            magic: LIVE ^ u64::from(id),
-            id,
-            model: model.clone(),
-        }
+        Canary { magic: LIVE ^ u64::from(id), id, model: model.clone() }
     }
 }
 
 impl Drop for Canary {
     fn drop(&mut self) {
         if self.magic != LIVE ^ u64::from(self.id) {
-            eprintln!(
-                "oracle: dropped a node that is not whole: {:x} {}",
-                self.magic, self.id
-            );
+            eprintln!("oracle: dropped a node that is not whole: {:x} {}", self.magic, self.id);
             std::process::abort();
         }
         if self.model.entry(self.id).dropped.fetch_add(1, Relaxed) != 0 {
@@ -116,14 +109,7 @@ impl Node {
         let entry = model.entry(canary.id);
         entry.fixed.store(id_in(&fixed), Relaxed);
         entry.skipped.store(id_in(&skipped), Relaxed);
-        Node {
-            canary,
-            cells: Default::default(),
-            shelf: RwLock::default(),
-            fixed,
-            skipped,
-            weak: Mutex::default(),
-        }
+        Node { canary, cells: Default::default(), shelf: RwLock::default(), fixed, skipped, weak: Mutex::default() }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -134,19 +120,11 @@ impl Node {
         let Canary { magic, id, ref model } = self.canary;
         assert_eq!(id, expected, "a handle leads to the node that the model says");
         assert_eq!(magic, LIVE ^ u64::from(id), "a node that is held is whole");
-        assert_eq!(
-            model.entry(id).dropped.load(Relaxed),
-            0,
-            "a node that is held was not dropped"
-        );
+        assert_eq!(model.entry(id).dropped.load(Relaxed), 0, "a node that is held was not dropped");
     }
 
     /// Locks a cell for `f`, which gets the model's entry of it as well.
-    pub(crate) fn with_cell<R>(
-        &self,
-        index: usize,
-        f: impl FnOnce(&mut Option<Gc<Node>>, &AtomicU32) -> R,
-    ) -> R {
+    pub(crate) fn with_cell<R>(&self, index: usize, f: impl FnOnce(&mut Option<Gc<Node>>, &AtomicU32) -> R) -> R {
         let mut cell = self.cells[index].lock().expect("not poisoned");
         let model = &self.canary.model.entry(self.id()).cells[index];
         check_edge(&cell, model);
@@ -156,13 +134,7 @@ impl Node {
     /// The same with the shelf.
     pub(crate) fn with_shelf<R>(&self, f: impl FnOnce(&mut Vec<Gc<Node>>, &mut Vec<u32>) -> R) -> R {
         let mut shelf = self.shelf.write().expect("not poisoned");
-        let mut model = self
-            .canary
-            .model
-            .entry(self.id())
-            .shelf
-            .lock()
-            .expect("not poisoned");
+        let mut model = self.canary.model.entry(self.id()).shelf.lock().expect("not poisoned");
         assert_eq!(shelf.len(), model.len());
         f(&mut shelf, &mut model)
     }
@@ -202,9 +174,7 @@ pub(crate) fn check_graph(start: &Gc<Node>, id: u32, model: &Model) {
             continue;
         }
         for index in 0..CELLS {
-            stack.extend(node.with_cell(index, |cell, model| {
-                cell.clone().map(|next| root(next, model.load(Relaxed)))
-            }));
+            stack.extend(node.with_cell(index, |cell, model| cell.clone().map(|next| root(next, model.load(Relaxed)))));
         }
         node.with_shelf(|shelf, ids| {
             stack.extend(shelf.iter().zip(ids).map(|(next, id)| root(next.clone(), *id)));
