@@ -4,8 +4,8 @@
 //! every count operation bumps in the same instruction. An increment adds `VERSION + 1`; a decrement adds
 //! `VERSION - 1`, whose borrow is paid by the version: the low half loses one and carries into the high half. "The
 //! word is the same as before" therefore means "no count operation happened in between", as long as fewer than 2^32
-//! operations fit in between: a verdict that takes longer than [`Count::VERSION_LIFETIME`] is abandoned, and 2^32
-//! operations on one word take longer than that.
+//! operations fit in between: words are read again at least every [`Count::VERSION_LIFETIME`], and 2^32 operations on
+//! one word take longer than that.
 //!
 //! # The candidate flag
 //!
@@ -69,7 +69,8 @@ pub(crate) enum Dropped {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    /// No verdict lasts longer (a count operation takes more than 2 ns, so 2^32 of them take more than 8 s).
+    /// The longest time between two readings that are compared (an atomic operation takes about a nanosecond where nobody
+    /// else uses the word, and longer elsewhere, so 2^32 of them take more than that).
     pub(crate) const VERSION_LIFETIME: Duration = Duration::from_secs(4);
 
     /// One handle. An object that can never be in a cycle is born as a candidate that nobody notes.
