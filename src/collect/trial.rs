@@ -55,14 +55,15 @@ impl Marked {
     /// Clears the marks, for the next collection.
     pub(crate) fn clear(self) {
         match self {
-            // SAFETY (both): *marks* belong to the running collection, and segments stay while it runs.
             Marked::On(objects) => {
                 for object in objects {
+                    // SAFETY: *marks* belong to the running collection, and segments stay while it runs.
                     unsafe { *Segment::mark(object) = 0 };
                 }
             }
             Marked::Everywhere => {
                 for segment in PAGE_HEAP.segments() {
+                    // SAFETY: as above.
                     let marks = unsafe { &mut *Segment::marks(segment) };
                     // What was never written is not written now: it would take memory.
                     for block in marks.chunks_mut(4096) {

@@ -57,8 +57,9 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
 /// One attempt: `Err` with the objects that leave.
 fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
     let mut seen = Instant::now();
-    // SAFETY (all below): *deferral*: what the collection found stays until it ends.
-    let before: Vec<Reading> = suspects.iter().map(|h| unsafe { h.as_ref() }.count.read()).collect();
+    // SAFETY: *deferral*: what the collection found stays until it ends.
+    let read = |header: &NonNull<Header>| unsafe { header.as_ref() }.count.read();
+    let before: Vec<Reading> = suspects.iter().map(read).collect();
 
     let _section = READING.lock();
     let mut leavers = freeze(tracer, suspects, &before, &mut seen);
@@ -73,6 +74,7 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
         }
         if leavers.is_empty() {
             for &header in suspects {
+                // SAFETY: as above.
                 let this = unsafe { header.as_ref() };
                 this.count.condemn();
                 this.set_flags(flag::DEAD);

@@ -173,7 +173,7 @@ impl Cache {
             freed_large: AtomicU64::new(0),
             made_large_bytes: AtomicU64::new(0),
             freed_large_bytes: AtomicU64::new(0),
-            quarantine: poison::Quarantine::default(),
+            quarantine: Default::default(),
             local: Local::default(),
         }
     }

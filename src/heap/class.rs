@@ -75,7 +75,7 @@ pub(crate) const fn fit(size: usize, align: usize) -> Fit {
             class += 1;
         }
     }
-    Fit::Large(if align > HEADER { align - HEADER } else { 0 })
+    Fit::Large(align.saturating_sub(HEADER))
 }
 
 /// Pages of a span of this class: the fewest of some likely numbers that waste at most one part in 32.

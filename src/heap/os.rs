@@ -67,18 +67,6 @@ pub(crate) fn advise_huge(base: NonNull<u8>, bytes: usize) {
 #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
 pub(crate) fn advise_huge(_base: NonNull<u8>, _bytes: usize) {}
 
-/// Makes a range inaccessible: any use of a stale pointer into it faults.
-///
-/// # Safety
-///
-/// The range lies in a reservation and holds nothing that is needed.
-#[cfg(all(unix, not(miri), not(loom)))]
-pub(crate) unsafe fn protect(base: NonNull<u8>, bytes: usize, accessible: bool) {
-    let rights = if accessible { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
-    // SAFETY: by contract nobody uses the range.
-    unsafe { libc::mprotect(base.as_ptr().cast(), bytes, rights) };
-}
-
 #[cfg(any(not(unix), miri, loom))]
 mod portable {
     use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -102,11 +90,6 @@ mod portable {
     ///
     /// As for the other `decommit`.
     pub(crate) unsafe fn decommit(_base: NonNull<u8>, _bytes: usize) {}
-
-    /// # Safety
-    ///
-    /// As for the other `protect`.
-    pub(crate) unsafe fn protect(_base: NonNull<u8>, _bytes: usize, _accessible: bool) {}
 }
 #[cfg(any(not(unix), miri, loom))]
 pub(crate) use portable::*;
