@@ -150,6 +150,7 @@ pub fn collect() -> CollectStats {
             break;
         }
     }
+    crate::arena::trim_idle();
     PAGE_HEAP.trim(KEEP);
     stats
 }
