@@ -602,6 +602,59 @@ fn a08_handles_move_with_the_value() {
     assert!(weak.upgrade().is_none());
 }
 
+/// Only these builds have a quarantine.
+#[test]
+#[cfg(any(miri, tracegc_asan, tracegc_hardened))]
+fn a09_full_chunks_are_not_used_again_soon() {
+    const PAGE: usize = 8 << 10;
+    let addresses = || {
+        let arena = Arena::with_chunk_size(1);
+        let address_of = |i: u64| ArenaBox::as_ptr(&arena.alloc([i; 32])).addr();
+        let mut addresses: Vec<_> = (0..if cfg!(miri) { 50 } else { 500 }).map(address_of).collect();
+        // The last chunk, of one page, is not full.
+        let last = address_of(0);
+        addresses.retain(|addr| addr.abs_diff(last) > PAGE);
+        addresses
+    };
+    let first = addresses();
+    let second = addresses();
+    assert!(first.iter().all(|addr| !second.contains(addr)));
+}
+
+/// In a process of its own, which it ends.
+#[test]
+#[cfg(all(unix, not(miri), any(tracegc_asan, tracegc_hardened)))]
+fn a09_a_stale_pointer_is_noticed() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    const CHILD: &str = "TRACEGC_STALE_POINTER";
+    if std::env::var_os(CHILD).is_some() {
+        let arena = Arena::new();
+        let stale = ArenaBox::into_raw(arena.alloc([1_u8; CHUNK]));
+        arena.free();
+        // SAFETY: none: the arena is gone, and the process is to end here.
+        let byte = unsafe { stale.cast::<u8>().read_volatile() };
+        panic!("read {byte}");
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a09_a_stale_pointer_is_noticed"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stderr);
+    if cfg!(tracegc_asan) {
+        assert!(said.contains("use-after-poison"), "{said}");
+    } else {
+        // SIGSEGV or SIGBUS.
+        assert!(
+            matches!(child.status.signal(), Some(11 | 10 | 7)),
+            "{:?} {said}",
+            child.status
+        );
+    }
+}
+
 fn refused<T: ?Sized + 'static>(value: &T) {
     match add_cleanup(value, "argument", |_| unreachable!("it was refused")) {
         Err(CleanupError::ArenaAllocated("argument")) => {}
