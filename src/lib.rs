@@ -22,6 +22,7 @@
 //! assert_eq!(tracegc::collect().reclaimed, 2);
 //! ```
 
+mod arena;
 mod barrier;
 pub mod cleanup;
 mod collect;
@@ -33,6 +34,7 @@ mod sync;
 pub mod trace;
 mod weak;
 
+pub use arena::{Arena, ArenaBox};
 pub use cleanup::{Cleanup, CleanupError, add_cleanup};
 pub use collect::{CollectStats, collect};
 #[doc(hidden)]

@@ -154,6 +154,7 @@ pub fn collect() -> CollectStats {
             break;
         }
     }
+    crate::arena::trim_idle();
     PAGE_HEAP.trim(KEEP);
     stats
 }

@@ -1,0 +1,121 @@
+//! What becomes of a chunk whose values are gone, in builds that look for stale pointers.
+//!
+//! No safe code can have a pointer into such a chunk: references and boxes borrow the arena. Unsafe code can, and
+//! these builds make its use known:
+//!
+//! | build | which chunks | a stale use |
+//! |---|---|---|
+//! | ordinary | none: all are reused at once | is not noticed |
+//! | `--cfg tracegc_hardened` | full ones and those of large values; the partly used one is reused at once | faults |
+//! | `--cfg tracegc_asan`, for AddressSanitizer | all | is reported |
+//! | Miri | all | is reported: the bytes are not initialised |
+//!
+//! Such a chunk is *sealed* and waits in a line of [`CAP`] bytes; the oldest leaves it when others come, and goes back to
+//! the page heap. Until then its addresses are not used again.
+
+use std::collections::VecDeque;
+
+use super::chunk::Chunk;
+use crate::sync::{Mutex, global};
+
+/// Full chunks are quarantined.
+const FULL: bool = cfg!(any(miri, tracegc_asan, tracegc_hardened));
+/// So is the chunk that values were last placed in.
+const CURRENT: bool = cfg!(any(miri, tracegc_asan));
+/// Bytes of quarantined chunks at most.
+const CAP: usize = if cfg!(miri) { 1 << 20 } else { 32 << 20 };
+
+struct Quarantine {
+    line: VecDeque<Chunk>,
+    bytes: usize,
+}
+
+global! {
+    static QUARANTINE: Mutex<Quarantine> = Mutex::new(Quarantine { line: VecDeque::new(), bytes: 0 });
+}
+
+/// Quarantines chunks, or has `reuse` take them.
+pub(super) fn retire(chunks: impl Iterator<Item = Chunk>, reuse: impl FnMut(Chunk)) {
+    if FULL {
+        chunks.for_each(enter);
+    } else {
+        chunks.for_each(reuse);
+    }
+}
+
+/// The same for the chunk that values were last placed in.
+pub(super) fn retire_current(chunk: Option<Chunk>, reuse: impl FnMut(Chunk)) {
+    if CURRENT {
+        chunk.into_iter().for_each(enter);
+    } else {
+        chunk.into_iter().for_each(reuse);
+    }
+}
+
+fn enter(chunk: Chunk) {
+    seal(&chunk);
+    let mut quarantine = QUARANTINE.lock();
+    quarantine.bytes += chunk.bytes();
+    quarantine.line.push_back(chunk);
+    let mut released = Vec::new();
+    while quarantine.bytes > CAP {
+        let Some(oldest) = quarantine.line.pop_front() else {
+            break;
+        };
+        quarantine.bytes -= oldest.bytes();
+        released.push(oldest);
+    }
+    drop(quarantine);
+    released.iter().for_each(unseal);
+}
+
+#[cfg(miri)]
+fn seal(chunk: &Chunk) {
+    let blank = Vec::<u8>::with_capacity(chunk.bytes());
+    // SAFETY: the chunk is ours, and the vector has as many bytes, none of them initialised: now the chunk's are not.
+    unsafe {
+        chunk
+            .base()
+            .cast::<std::mem::MaybeUninit<u8>>()
+            .as_ptr()
+            .copy_from_nonoverlapping(blank.as_ptr().cast(), chunk.bytes());
+    }
+}
+
+#[cfg(miri)]
+fn unseal(_: &Chunk) {}
+
+#[cfg(all(tracegc_asan, not(miri)))]
+mod asan {
+    unsafe extern "C" {
+        pub(super) fn __asan_poison_memory_region(start: *const std::ffi::c_void, bytes: usize);
+        pub(super) fn __asan_unpoison_memory_region(start: *const std::ffi::c_void, bytes: usize);
+    }
+}
+
+#[cfg(all(tracegc_asan, not(miri)))]
+fn seal(chunk: &Chunk) {
+    // SAFETY: the chunk is ours, and nobody uses it until it is unsealed.
+    unsafe { asan::__asan_poison_memory_region(chunk.base().as_ptr().cast(), chunk.bytes()) };
+}
+
+#[cfg(all(tracegc_asan, not(miri)))]
+fn unseal(chunk: &Chunk) {
+    // SAFETY: as for the other direction.
+    unsafe { asan::__asan_unpoison_memory_region(chunk.base().as_ptr().cast(), chunk.bytes()) };
+}
+
+#[cfg(not(any(miri, tracegc_asan)))]
+fn seal(chunk: &Chunk) {
+    // SAFETY: the chunk is ours and holds nothing. It takes no memory while it waits.
+    unsafe {
+        crate::heap::os::decommit(chunk.base(), chunk.bytes());
+        crate::heap::os::protect(chunk.base(), chunk.bytes(), false);
+    }
+}
+
+#[cfg(not(any(miri, tracegc_asan)))]
+fn unseal(chunk: &Chunk) {
+    // SAFETY: the chunk is ours.
+    unsafe { crate::heap::os::protect(chunk.base(), chunk.bytes(), true) };
+}
