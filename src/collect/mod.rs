@@ -3,6 +3,7 @@
 //! One collection runs at a time. It announces itself in the epoch, tries ([`trial`]), judges ([`verdict`]), ends, and
 //! then destroys what it condemned ([`reclaim`]), outside of its lock.
 
+mod burials;
 mod notes;
 mod pacer;
 pub(crate) mod reclaim;
@@ -20,12 +21,14 @@ use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, global};
+use crate::sync::{Mutex, global};
 use crate::trace::Tracer;
 
 /// Candidates are followed to this many objects each, on average, before the rest is left to a whole collection.
 const BUDGET_PER_NOTE: usize = 64;
 const MIN_BUDGET: usize = 1 << 16;
+/// So many rounds of `collect` in a row may find nothing while other threads bury what they found.
+const PATIENCE: usize = 64;
 /// Free memory that a full collection leaves in the process.
 const KEEP: usize = 32 << 20;
 
@@ -70,12 +73,6 @@ struct Figures {
     nanos: AtomicU64,
 }
 
-/// Burials in progress, by number, in order of their beginning.
-struct Burials {
-    next: u64,
-    running: Vec<u64>,
-}
-
 global! {
     static COLLECTOR: Mutex<Collector> =
         Mutex::new(Collector { began: 0, last: CollectStats { rounds: 0, traced: 0, reclaimed: 0, undecided: false } });
@@ -88,9 +85,6 @@ global! {
         collected: AtomicU64::new(0),
         nanos: AtomicU64::new(0),
     };
-}
-global! {
-    static BURIALS: (Mutex<Burials>, Condvar) = (Mutex::new(Burials { next: 0, running: Vec::new() }), Condvar::new());
 }
 
 thread_local! {
@@ -140,17 +134,20 @@ pub fn collect() -> CollectStats {
     }
     with_cache(notes::hand_over);
     let mut born_until = None;
+    let mut idle = 0;
     loop {
         let round = match born_until {
             None => round(Reach::Whole, None, &mut born_until),
             Some(until) => round(Reach::Candidates, Some(until), &mut born_until),
         };
-        wait_for_burials(round.burial);
+        // Other threads' burials too: they may be of what was unreachable before the call, and may let go of more of it.
+        let waited = wait_for_burials(round.burial + 1);
         stats.rounds += 1;
         stats.traced += round.stats.traced;
         stats.reclaimed += round.stats.reclaimed;
         stats.undecided |= round.stats.undecided;
-        if stats.rounds > 1 && round.stats.reclaimed == 0 {
+        idle = if round.stats.reclaimed == 0 { idle + 1 } else { 0 };
+        if stats.rounds > 1 && (idle > 0 && !waited || idle > PATIENCE) {
             break;
         }
     }
@@ -210,14 +207,13 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     };
     collector.began += 1;
     collector.last = stats;
-    let burial = begin_burial();
+    let burial = burials::begin();
     drop(collector);
     // Outside of all locks: the hook is the user's.
     for payload in std::mem::take(&mut tracer.panics) {
         cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
     }
-    reclaim::bury(condemned, deferred);
-    end_burial(burial);
+    reclaim::bury(burial, condemned, deferred);
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
     FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
@@ -232,30 +228,9 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     Round { stats, burial }
 }
 
-fn begin_burial() -> u64 {
-    let mut burials = BURIALS.0.lock();
-    let number = burials.next;
-    burials.next += 1;
-    burials.running.push(number);
-    number
-}
-
-fn end_burial(number: u64) {
-    let mut burials = BURIALS.0.lock();
-    burials.running.retain(|&n| n != number);
-    drop(burials);
-    BURIALS.1.notify_all();
-}
-
-/// Waits until other threads have destroyed what they condemned before.
-fn wait_for_burials(number: u64) {
-    if may_not_wait() {
-        return;
-    }
-    let mut burials = BURIALS.0.lock();
-    while burials.running.iter().any(|&n| n < number) {
-        BURIALS.1.wait(&mut burials);
-    }
+/// Waits until all that died before is gone, by whatever thread; false if nothing was left to wait for.
+fn wait_for_burials(end: u64) -> bool {
+    !may_not_wait() && burials::wait(end)
 }
 
 /// Waits until nobody reads the object that the caller has just claimed.

@@ -6,8 +6,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use super::notes;
 use super::verdict::Condemned;
+use super::{burials, notes};
 use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
 use crate::object::{Header, Meta, flag};
@@ -17,16 +17,23 @@ use crate::sync::{Mutex, global};
 
 global! {
     /// Objects whose count reached zero while a collection ran that may be looking at them.
-    static DEFERRED: Mutex<Vec<NonNullHeader>> = Mutex::new(Vec::new());
+    static DEFERRED: Mutex<Deferred> = Mutex::new(Deferred { objects: Vec::new(), burials: Vec::new() });
 }
 global! {
     /// Panics in drop glue.
     pub(crate) static DROP_PANICS: AtomicU64 = AtomicU64::new(0);
 }
 
-struct NonNullHeader(NonNull<Header>);
+/// What waits for the end of a collection.
+#[derive(Default)]
+pub(crate) struct Deferred {
+    objects: Vec<NonNull<Header>>,
+    /// Burials that are not over before the objects are gone.
+    burials: Vec<u64>,
+}
+
 // SAFETY: headers are shared by all threads; what is on the list belongs to whoever takes it off.
-unsafe impl Send for NonNullHeader {}
+unsafe impl Send for Deferred {}
 
 /// Called when the count of an object reached zero: reclaims it, now or when the collection that may be looking at it
 /// has ended. `plain` promises that the value has no drop glue.
@@ -82,18 +89,27 @@ unsafe fn reclaim_all(cache: &Cache, header: NonNull<Header>) {
 #[cold]
 fn defer(header: NonNull<Header>, meta: Meta) -> bool {
     let mut deferred = DEFERRED.lock();
-    let still = EPOCH.now().may_trace(meta.birth());
-    if still {
-        deferred.push(NonNullHeader(header));
+    let now = EPOCH.now();
+    if !now.may_trace(meta.birth()) {
+        return false;
     }
-    still
+    deferred.objects.push(header);
+    with_cache(|cache| {
+        // SAFETY: *owner fields*: only this thread uses them, and nothing here calls back.
+        let burying = unsafe { &*cache.local.burying.get() };
+        if !burying.is_empty() && cache.local.handed_to.replace(Some(now)) != Some(now) {
+            burials::hold(burying);
+            deferred.burials.extend_from_slice(burying);
+        }
+    });
+    true
 }
 
-/// Ends the running collection; the objects whose reclaim waited for that.
-pub(crate) fn end_collection() -> Vec<NonNull<Header>> {
+/// Ends the running collection; what waited for that.
+pub(crate) fn end_collection() -> Deferred {
     let mut deferred = DEFERRED.lock();
     EPOCH.end();
-    std::mem::take(&mut *deferred).into_iter().map(|h| h.0).collect()
+    std::mem::take(&mut *deferred)
 }
 
 /// Destroys an object and what dies with it, until nothing is left. A panic in drop glue is reported, and the rest goes
@@ -171,8 +187,13 @@ fn queue(farewell: Farewell) {
 }
 
 /// Destroys what a collection condemned and what waited for its end.
-pub(crate) fn bury(condemned: Condemned, deferred: Vec<NonNull<Header>>) {
+pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred) {
     with_cache(|cache| {
+        let mut numbers = deferred.burials;
+        numbers.push(number);
+        // SAFETY: *owner fields*: only this thread uses them, and the borrow ends at once.
+        let outer_burying = std::mem::replace(unsafe { &mut *cache.local.burying.get() }, numbers.clone());
+        let outer_handed = cache.local.handed_to.replace(None);
         let outer = cache.local.reclaiming.replace(true);
         let drain_inner = || {
             if !outer {
@@ -200,7 +221,7 @@ pub(crate) fn bury(condemned: Condemned, deferred: Vec<NonNull<Header>>) {
         for farewell in condemned.farewells {
             queue(farewell);
         }
-        let mut deferred = deferred.into_iter();
+        let mut deferred = deferred.objects.into_iter();
         guarded(|| {
             for header in deferred.by_ref() {
                 // SAFETY: what was deferred is the collector's now, and no collection that may look at it runs: one that
@@ -212,5 +233,9 @@ pub(crate) fn bury(condemned: Condemned, deferred: Vec<NonNull<Header>>) {
         drain_inner();
         cache.local.reclaiming.set(outer);
         notes::hand_over(cache);
+        // SAFETY: as above.
+        unsafe { *cache.local.burying.get() = outer_burying };
+        cache.local.handed_to.set(outer_handed);
+        burials::end(&numbers);
     });
 }

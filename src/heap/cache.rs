@@ -121,6 +121,10 @@ pub(crate) struct Local {
     pub(crate) reclaiming: Cell<bool>,
     /// Addresses of candidates that were not handed over yet.
     pub(crate) notes: UnsafeCell<Vec<usize>>,
+    /// The burials that this thread is at work for, see `collect::burials`.
+    pub(crate) burying: UnsafeCell<Vec<u64>>,
+    /// The collection that they were last handed to.
+    pub(crate) handed_to: Cell<Option<super::Moment>>,
 }
 
 // SAFETY: cells are used by the thread that has the cache, or under the central lock; the rest are atomics.
