@@ -86,19 +86,13 @@ mod trees_12 {
     fn gc_tree(depth: u32) -> Gc<GcTree> {
         let child = || (depth > 0).then(|| gc_tree(depth - 1));
         let _left = child();
-        Gc::new(GcTree {
-            _left,
-            _right: child(),
-        })
+        Gc::new(GcTree { _left, _right: child() })
     }
 
     fn arc_tree(depth: u32) -> Arc<ArcTree> {
         let child = || (depth > 0).then(|| arc_tree(depth - 1));
         let _left = child();
-        Arc::new(ArcTree {
-            _left,
-            _right: child(),
-        })
+        Arc::new(ArcTree { _left, _right: child() })
     }
 
     #[divan::bench]
@@ -121,12 +115,8 @@ mod deref_list_10k {
 
     #[divan::bench]
     fn gc(bencher: Bencher<'_, '_>) {
-        let list = (1..LENGTH).fold(Gc::new(GcList { value: 0, tail: None }), |tail, value| {
-            Gc::new(GcList {
-                value,
-                tail: Some(tail),
-            })
-        });
+        let list = (1..LENGTH)
+            .fold(Gc::new(GcList { value: 0, tail: None }), |tail, value| Gc::new(GcList { value, tail: Some(tail) }));
         bencher.bench_local(|| {
             let (mut at, mut total) = (black_box(&list), 0u64);
             loop {
@@ -142,10 +132,7 @@ mod deref_list_10k {
     #[divan::bench]
     fn arc(bencher: Bencher<'_, '_>) {
         let list = (1..LENGTH).fold(Arc::new(ArcList { value: 0, tail: None }), |tail, value| {
-            Arc::new(ArcList {
-                value,
-                tail: Some(tail),
-            })
+            Arc::new(ArcList { value, tail: Some(tail) })
         });
         bencher.bench_local(|| {
             let (mut at, mut total) = (black_box(&list), 0u64);

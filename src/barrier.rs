@@ -11,10 +11,7 @@
 
 use crate::sync::atomic::{Ordering, fence};
 
-#[cfg(all(
-    target_os = "linux",
-    not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan))
-))]
+#[cfg(all(target_os = "linux", not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan))))]
 mod system {
     use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -37,18 +34,20 @@ mod system {
     /// Registers the process; called when a thread first uses the heap.
     pub(crate) fn prepare() {
         if STATE.load(Ordering::Relaxed) == UNKNOWN {
-            let state = if membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) {
-                CHEAP
-            } else {
-                DEAR
-            };
+            let state = if membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) { CHEAP } else { DEAR };
             STATE.store(state, Ordering::SeqCst);
         }
     }
 
-    /// A full barrier on every thread of the process; false if the system refuses.
+    /// A full barrier on every thread of the process.
     pub(crate) fn heavy() {
-        if STATE.load(Ordering::SeqCst) == CHEAP && !membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+        if STATE.load(Ordering::SeqCst) != CHEAP || membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+            return;
+        }
+        // A process that was forked off may have to register again.
+        let again = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+            && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        if !again {
             // Threads rely on it by now, so there is no way back.
             eprintln!("tracegc: membarrier was registered and now fails; aborting");
             std::process::abort();
@@ -56,10 +55,7 @@ mod system {
     }
 }
 
-#[cfg(not(all(
-    target_os = "linux",
-    not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan))
-)))]
+#[cfg(not(all(target_os = "linux", not(any(miri, loom, shuttle, tracegc_asan, tracegc_tsan)))))]
 mod system {
     #[inline]
     pub(crate) fn is_cheap() -> bool {

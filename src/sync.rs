@@ -24,10 +24,7 @@ pub(crate) mod thread {
     pub(crate) use std::thread::JoinHandle;
 
     /// Starts a named thread, or says why it cannot.
-    pub(crate) fn spawn_named(
-        name: String,
-        body: impl FnOnce() + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
+    pub(crate) fn spawn_named(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(name).spawn(body)
     }
 
@@ -75,9 +72,7 @@ mod std_locks {
         pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             match self.0.try_lock() {
                 Ok(guard) => Some(MutexGuard(Some(guard))),
-                Err(std::sync::TryLockError::Poisoned(poisoned)) => {
-                    Some(MutexGuard(Some(poisoned.into_inner())))
-                }
+                Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(MutexGuard(Some(poisoned.into_inner()))),
                 Err(std::sync::TryLockError::WouldBlock) => None,
             }
         }
@@ -118,17 +113,24 @@ mod std_locks {
             guard.0 = Some(self.0.wait(inner).unwrap_or_else(PoisonError::into_inner));
         }
 
-        pub(crate) fn wait_until<T>(
+        pub(crate) fn wait_for<T>(
             &self,
             guard: &mut MutexGuard<'_, T>,
-            deadline: Instant,
+            time: std::time::Duration,
         ) -> WaitTimeoutResult {
+            match Instant::now().checked_add(time) {
+                Some(deadline) => self.wait_until(guard, deadline),
+                None => {
+                    self.wait(guard);
+                    WaitTimeoutResult(false)
+                }
+            }
+        }
+
+        pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> WaitTimeoutResult {
             let inner = guard.0.take().expect("the guard is out only during a wait");
             let left = deadline.saturating_duration_since(Instant::now());
-            let (inner, result) = self
-                .0
-                .wait_timeout(inner, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (inner, result) = self.0.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
             guard.0 = Some(inner);
             WaitTimeoutResult(result.timed_out())
         }

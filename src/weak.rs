@@ -52,10 +52,7 @@ fn with_address<T: ?Sized>(mut wide: *mut T, thin: *mut ()) -> *mut T {
     // A pointer begins with its address: true of every Rust so far, and checked below.
     // SAFETY: a pointer to `T` is at least as large and as aligned as one to `()`; only the address is written.
     unsafe { (&raw mut wide).cast::<*mut ()>().write(thin) };
-    assert!(
-        ptr::eq(wide.cast::<()>(), thin),
-        "pointers do not begin with their address"
-    );
+    assert!(ptr::eq(wide.cast::<()>(), thin), "pointers do not begin with their address");
     wide
 }
 
@@ -69,10 +66,7 @@ impl<T: ?Sized> Weak<T> {
         let record = Arc::into_raw(record).cast_mut();
         // SAFETY: an `Arc` is not null.
         let record = unsafe { NonNull::new_unchecked(with_address(shape, record.cast())) };
-        Weak {
-            record,
-            _invariant: PhantomData,
-        }
+        Weak { record, _invariant: PhantomData }
     }
 
     fn raw(&self) -> Option<*const Record> {
@@ -83,8 +77,7 @@ impl<T: ?Sized> Weak<T> {
     /// The record, whose reference stays ours.
     fn shared(&self) -> Option<ManuallyDrop<Arc<Record>>> {
         // SAFETY: the pointer came from `Arc::into_raw`, and the reference is not given up.
-        self.raw()
-            .map(|raw| ManuallyDrop::new(unsafe { Arc::from_raw(raw) }))
+        self.raw().map(|raw| ManuallyDrop::new(unsafe { Arc::from_raw(raw) }))
     }
 
     /// A handle to the object, if it is alive. Never `None` while there is a handle elsewhere.
@@ -135,8 +128,7 @@ impl<T: ?Sized> Weak<T> {
     /// assert_eq!(weak.weak_count(), 1);
     /// ```
     pub fn weak_count(&self) -> usize {
-        self.shared()
-            .map_or(0, |record| record.weaks.load(Ordering::Relaxed))
+        self.shared().map_or(0, |record| record.weaks.load(Ordering::Relaxed))
     }
 }
 
@@ -149,10 +141,7 @@ impl<T> Weak<T> {
     #[must_use]
     pub const fn new() -> Self {
         // SAFETY: the address is not null.
-        Weak {
-            record: unsafe { NonNull::new_unchecked(NOTHING.cast()) },
-            _invariant: PhantomData,
-        }
+        Weak { record: unsafe { NonNull::new_unchecked(NOTHING.cast()) }, _invariant: PhantomData }
     }
 }
 
@@ -170,10 +159,7 @@ impl<T: ?Sized> Clone for Weak<T> {
             assert!(old < usize::MAX / 2, "too many weak pointers to one object");
             std::mem::forget(Arc::clone(&record));
         }
-        Weak {
-            record: self.record,
-            _invariant: PhantomData,
-        }
+        Weak { record: self.record, _invariant: PhantomData }
     }
 }
 

@@ -58,9 +58,7 @@ fn a01_values_are_bumped_within_a_chunk() {
     let arena = Arena::new();
     let values: Vec<_> = (0..100_u64).map(|i| arena.alloc(i)).collect();
     for pair in values.windows(2) {
-        let distance = ArenaBox::as_ptr(&pair[0])
-            .addr()
-            .abs_diff(ArenaBox::as_ptr(&pair[1]).addr());
+        let distance = ArenaBox::as_ptr(&pair[0]).addr().abs_diff(ArenaBox::as_ptr(&pair[1]).addr());
         assert_eq!(distance, 8);
     }
     assert_eq!(arena.chunk_bytes(), CHUNK);
@@ -95,10 +93,7 @@ fn a01_large_values_get_their_own_span() {
     assert!(arena.chunk_bytes() <= CHUNK + CHUNK / 2);
     // The current chunk is still in use.
     let next = arena.alloc(4_u8);
-    assert_eq!(
-        ArenaBox::as_ptr(&next).addr() + 1,
-        ArenaBox::as_ptr(&quarter).addr()
-    );
+    assert_eq!(ArenaBox::as_ptr(&next).addr() + 1, ArenaBox::as_ptr(&quarter).addr());
     assert_eq!((*first, quarter[9], large[CHUNK / 4], *next), (1, 2, 3, 4));
 }
 
@@ -328,15 +323,9 @@ fn a05_boxes_in_boxes() {
 fn a06_slices_and_strings() {
     let arena = Arena::new();
     assert_eq!(*arena.alloc_slice_copy(&[1_u16, 2, 3]), [1, 2, 3]);
-    assert_eq!(
-        *arena.alloc_slice_clone(&[vec![1], vec![2, 3]]),
-        [vec![1], vec![2, 3]]
-    );
+    assert_eq!(*arena.alloc_slice_clone(&[vec![1], vec![2, 3]]), [vec![1], vec![2, 3]]);
     assert_eq!(*arena.alloc_slice_fill_with(3, |i| i * 2), [0, 2, 4]);
-    assert_eq!(
-        *arena.alloc_slice_fill_iter(["a", "b"].map(String::from)),
-        ["a", "b"]
-    );
+    assert_eq!(*arena.alloc_slice_fill_iter(["a", "b"].map(String::from)), ["a", "b"]);
     let mut text = arena.alloc_str("grüße");
     text.make_ascii_uppercase();
     assert_eq!(&*text, "GRüßE");
@@ -416,11 +405,7 @@ fn a06_over_aligned_values() {
             assert_eq!((*one, two[1], many[39]), (Wide(1), Wide(2), Wide(39)));
         })*};
     }
-    for arena in [
-        Arena::new(),
-        Arena::with_chunk_size(1),
-        Arena::with_chunk_size(1 << 20),
-    ] {
+    for arena in [Arena::new(), Arena::with_chunk_size(1), Arena::with_chunk_size(1 << 20)] {
         check!(arena, 2 4 8 16 32 64 128 256 512 1024 2048 4096);
     }
 }
@@ -428,20 +413,12 @@ fn a06_over_aligned_values() {
 #[test]
 fn a06_values_larger_than_a_chunk() {
     let arena = Arena::with_chunk_size(1);
-    let sizes = [
-        CHUNK - 1,
-        CHUNK,
-        CHUNK + 1,
-        if cfg!(miri) { 300 << 10 } else { 9 << 20 },
-    ];
+    let sizes = [CHUNK - 1, CHUNK, CHUNK + 1, if cfg!(miri) { 300 << 10 } else { 9 << 20 }];
     for size in sizes {
         let mut bytes = arena.alloc_slice_fill_with(size, |i| i as u8);
         assert!(arena.allocated_bytes() >= size);
         bytes[size - 1] = 7;
-        assert_eq!(
-            (bytes[0], bytes[size - 2], bytes[size - 1]),
-            (0, (size - 2) as u8, 7)
-        );
+        assert_eq!((bytes[0], bytes[size - 2], bytes[size - 1]), (0, (size - 2) as u8, 7));
     }
 }
 
@@ -499,11 +476,7 @@ fn a06_random_values_do_not_overlap() {
             }
             taken.sort_unstable();
             assert!(taken.windows(2).all(|pair| pair[0].1 <= pair[1].0));
-            assert!(
-                boxes
-                    .iter()
-                    .all(|(mark, bytes)| bytes.iter().all(|byte| byte == mark))
-            );
+            assert!(boxes.iter().all(|(mark, bytes)| bytes.iter().all(|byte| byte == mark)));
             assert!(arena.allocated_bytes() <= arena.chunk_bytes());
             drop(boxes);
             arena.reset();
@@ -647,11 +620,7 @@ fn a09_a_stale_pointer_is_noticed() {
         assert!(said.contains("use-after-poison"), "{said}");
     } else {
         // SIGSEGV or SIGBUS.
-        assert!(
-            matches!(child.status.signal(), Some(11 | 10 | 7)),
-            "{:?} {said}",
-            child.status
-        );
+        assert!(matches!(child.status.signal(), Some(11 | 10 | 7)), "{:?} {said}", child.status);
     }
 }
 
@@ -688,10 +657,7 @@ fn a13_cleanups_are_refused() {
     refused(ArenaBox::leak(arena.alloc(5)));
     // What lies behind a pointer in the value is not in the arena.
     let boxed = arena.alloc(Box::new(5));
-    assert!(matches!(
-        add_cleanup(&**boxed, (), drop),
-        Err(CleanupError::NotInHeap(()))
-    ));
+    assert!(matches!(add_cleanup(&**boxed, (), drop), Err(CleanupError::NotInHeap(()))));
 }
 
 /// A zero-sized part can lie at the very end of a value, and the value at the very end of a chunk.
@@ -722,10 +688,7 @@ fn a_box_shows_the_traits_of_its_value() {
     let sorted: BTreeSet<_> = [arena.alloc(2), arena.alloc(1)].into();
     assert_eq!(sorted.first().map(|n| **n), Some(1));
     let mut numbers = arena.alloc(0..5);
-    assert_eq!(
-        (numbers.next(), numbers.next_back(), numbers.len()),
-        (Some(0), Some(4), 3)
-    );
+    assert_eq!((numbers.next(), numbers.next_back(), numbers.len()), (Some(0), Some(4), 3));
     assert_eq!(numbers.sum::<i32>(), 6);
     let error: ArenaBox<'_, dyn std::error::Error> = {
         let raw = ArenaBox::into_raw(arena.alloc(std::fmt::Error)) as *mut dyn std::error::Error;
@@ -745,10 +708,7 @@ fn a_box_is_one_word_and_has_a_niche() {
 /// It compiles: a box of a longer-lived value is one of a shorter-lived value.
 #[test]
 fn a_box_is_covariant() {
-    fn shorten<'short>(
-        long: ArenaBox<'static, &'static str>,
-        _: &'short str,
-    ) -> ArenaBox<'short, &'short str> {
+    fn shorten<'short>(long: ArenaBox<'static, &'static str>, _: &'short str) -> ArenaBox<'short, &'short str> {
         long
     }
     let arena: &'static Arena = Box::leak(Box::new(Arena::new()));

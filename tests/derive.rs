@@ -32,10 +32,7 @@ fn structs_of_every_form() {
     assert!(!edges::<Empty>());
     assert!(!edges::<Named>());
     assert!(edges::<Tuple>());
-    let named = Gc::new(Named {
-        count: 1,
-        name: "one".into(),
-    });
+    let named = Gc::new(Named { count: 1, name: "one".into() });
     assert_eq!(Gc::new(Tuple(2, named)).1.count, 1);
 }
 
@@ -60,10 +57,7 @@ fn enums_of_every_form() {
     assert!(edges::<Tree>());
     let leaf = Gc::new(Tree::Leaf);
     let value = Gc::new(Tree::Value(3));
-    let tree = Gc::new(Tree::Inner {
-        left: leaf,
-        right: value,
-    });
+    let tree = Gc::new(Tree::Inner { left: leaf, right: value });
     assert!(matches!(&*tree, Tree::Inner { right, .. } if matches!(**right, Tree::Value(3))));
 }
 
@@ -129,10 +123,7 @@ fn recursive_types_have_an_answer() {
     assert!(edges::<Directory>());
     assert!(edges::<File>());
     assert!(edges::<Cyclic>());
-    drop(Gc::new(Cyclic {
-        peers: Mutex::default(),
-        once: OnceLock::new(),
-    }));
+    drop(Gc::new(Cyclic { peers: Mutex::default(), once: OnceLock::new() }));
 }
 
 #[test]
@@ -232,10 +223,7 @@ fn trait_objects_are_traced_through_their_supertrait() {
     }
 
     assert!(edges::<Scene>());
-    let scene = Gc::new(Scene {
-        shapes: Mutex::default(),
-        selected: None,
-    });
+    let scene = Gc::new(Scene { shapes: Mutex::default(), selected: None });
     scene.shapes.lock().unwrap().push(Box::new(Square(3)));
     assert_eq!(scene.shapes.lock().unwrap()[0].area(), 9);
 }
@@ -303,10 +291,7 @@ fn unsafe_drop_allows_a_drop_impl() {
     }
 
     let dropped = Arc::default();
-    drop(Gc::new(Counted {
-        dropped: Arc::clone(&dropped),
-        next: None,
-    }));
+    drop(Gc::new(Counted { dropped: Arc::clone(&dropped), next: None }));
     assert_eq!(*dropped.lock().unwrap(), 1);
 }
 

@@ -84,26 +84,8 @@ fn what_holds_values_inline_answers_as_they_do() {
     use std::panic::AssertUnwindSafe;
     use std::task::Poll;
 
-    both!(
-        Option,
-        Poll,
-        Bound,
-        Range,
-        RangeFrom,
-        RangeInclusive,
-        RangeTo,
-        RangeToInclusive
-    );
-    both!(
-        Wrapping,
-        Saturating,
-        Reverse,
-        AssertUnwindSafe,
-        Cursor,
-        OnceLock,
-        Mutex,
-        RwLock
-    );
+    both!(Option, Poll, Bound, Range, RangeFrom, RangeInclusive, RangeTo, RangeToInclusive);
+    both!(Wrapping, Saturating, Reverse, AssertUnwindSafe, Cursor, OnceLock, Mutex, RwLock);
     each!(no_edges: Result<u8, String>, std::ops::ControlFlow<u8, String>, (u8,), (u8, String), [String; 3]);
     each!(edges: Result<u8, Handle>, Result<Handle, u8>, std::ops::ControlFlow<Handle>, (Handle,), (u8, Handle));
     each!(edges: [Handle; 3], (u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, Handle));
@@ -134,10 +116,7 @@ fn trait_objects_can_be_boxed() {
 fn objects_of_these_types_can_be_made() {
     let shared: Gc<str> = "shared".into();
     let names = Gc::new(Mutex::new(HashMap::from([(1, Gc::clone(&shared))])));
-    let tree = Gc::new(RwLock::new(BTreeMap::from([(
-        String::from("a"),
-        vec![Gc::clone(&shared)],
-    )])));
+    let tree = Gc::new(RwLock::new(BTreeMap::from([(String::from("a"), vec![Gc::clone(&shared)])])));
     let boxed = Gc::new((Box::new([shared]), Some("text"), OnceLock::from(3_u8)));
     assert_eq!(&*names.lock().unwrap()[&1], "shared");
     assert_eq!(tree.read().unwrap()["a"].len(), 1);

@@ -53,10 +53,8 @@ fn compile_fail(cases: &str) {
 /// The first line of `rustc -V`, such as `rustc 1.95.0 (59807616e 2026-04-14)`.
 fn rustc_version() -> String {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(&rustc)
-        .arg("-V")
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {rustc:?}: {error}"));
+    let output =
+        Command::new(&rustc).arg("-V").output().unwrap_or_else(|error| panic!("cannot run {rustc:?}: {error}"));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -64,10 +62,7 @@ fn rustc_version() -> String {
 fn release(version: &str) -> Option<&str> {
     let number = version.split_whitespace().nth(1)?;
     let (minor, _) = number.rsplit_once('.')?;
-    number
-        .bytes()
-        .all(|byte| byte == b'.' || byte.is_ascii_digit())
-        .then_some(minor)
+    number.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit()).then_some(minor)
 }
 
 #[test]

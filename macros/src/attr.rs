@@ -70,10 +70,7 @@ pub(crate) fn is_skipped(attrs: &[Attribute], errors: &mut Errors) -> bool {
             let repeated = set_flag(&mut skip, item);
             refuse_argument(item, "`skip`")?;
             repeated
-        } else if ["bound", "crate", "unsafe_drop"]
-            .iter()
-            .any(|name| item.path.is_ident(name))
-        {
+        } else if ["bound", "crate", "unsafe_drop"].iter().any(|name| item.path.is_ident(name)) {
             Err(item.error(format!("`{}` goes on the type, not on a field", name_of(item))))
         } else {
             Err(unknown(item, ON_FIELD))
@@ -101,10 +98,7 @@ fn for_each_item(
 ) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("trace")) {
         if !matches!(attr.meta, Meta::List(_)) {
-            errors.push(Error::new_spanned(
-                &attr.meta,
-                format!("expected `#[trace(..)]`: {known}"),
-            ));
+            errors.push(Error::new_spanned(&attr.meta, format!("expected `#[trace(..)]`: {known}")));
             continue;
         }
         let list = attr.parse_nested_meta(|item| {
@@ -129,45 +123,32 @@ fn skip_item(input: ParseStream<'_>) -> Result<()> {
 }
 
 fn parse_bound(item: &ParseNestedMeta<'_>) -> Result<Punctuated<WherePredicate, Token![,]>> {
-    const EXPECTED: &str =
-        "expected where predicates in a string: `bound = \"T: Trace\"`, or `bound = \"\"` for none";
+    const EXPECTED: &str = "expected where predicates in a string: `bound = \"T: Trace\"`, or `bound = \"\"` for none";
     if !item.input.peek(Token![=]) {
         return Err(item.error(EXPECTED));
     }
     let value = item.value()?;
-    let literal: LitStr = value
-        .parse()
-        .map_err(|error| Error::new(error.span(), EXPECTED))?;
+    let literal: LitStr = value.parse().map_err(|error| Error::new(error.span(), EXPECTED))?;
     literal
         .parse_with(Punctuated::parse_terminated)
         .map_err(|error| Error::new(literal.span(), format!("{EXPECTED} ({error})")))
 }
 
 fn parse_crate(item: &ParseNestedMeta<'_>) -> Result<Path> {
-    const EXPECTED: &str =
-        "expected the path of the tracegc crate, without quotes: `crate = path::to::tracegc`";
+    const EXPECTED: &str = "expected the path of the tracegc crate, without quotes: `crate = path::to::tracegc`";
     if !item.input.peek(Token![=]) {
         return Err(item.error(EXPECTED));
     }
     let value = item.value()?;
-    let path = value
-        .call(Path::parse_mod_style)
-        .map_err(|error| Error::new(error.span(), EXPECTED))?;
-    if value.is_empty() || value.peek(Token![,]) {
-        Ok(path)
-    } else {
-        Err(value.error(EXPECTED))
-    }
+    let path = value.call(Path::parse_mod_style).map_err(|error| Error::new(error.span(), EXPECTED))?;
+    if value.is_empty() || value.peek(Token![,]) { Ok(path) } else { Err(value.error(EXPECTED)) }
 }
 
 fn refuse_argument(item: &ParseNestedMeta<'_>, name: &str) -> Result<()> {
     if item.input.is_empty() || item.input.peek(Token![,]) {
         Ok(())
     } else {
-        Err(item.input.error(format!(
-            "{name} takes no argument: write `#[trace({})]`",
-            name.trim_matches('`')
-        )))
+        Err(item.input.error(format!("{name} takes no argument: write `#[trace({})]`", name.trim_matches('`'))))
     }
 }
 
@@ -179,11 +160,7 @@ fn set_once<T>(slot: &mut Option<T>, value: T, item: &ParseNestedMeta<'_>) -> Re
 }
 
 fn set_flag(flag: &mut bool, item: &ParseNestedMeta<'_>) -> Result<()> {
-    if std::mem::replace(flag, true) {
-        Err(repeated(item))
-    } else {
-        Ok(())
-    }
+    if std::mem::replace(flag, true) { Err(repeated(item)) } else { Ok(()) }
 }
 
 fn repeated(item: &ParseNestedMeta<'_>) -> Error {
@@ -191,10 +168,7 @@ fn repeated(item: &ParseNestedMeta<'_>) -> Error {
 }
 
 fn unknown(item: &ParseNestedMeta<'_>, known: &str) -> Error {
-    Error::new(
-        span_of(item),
-        format!("unknown attribute `{}`: {known}", name_of(item)),
-    )
+    Error::new(span_of(item), format!("unknown attribute `{}`: {known}", name_of(item)))
 }
 
 fn span_of(item: &ParseNestedMeta<'_>) -> Span {
@@ -202,11 +176,6 @@ fn span_of(item: &ParseNestedMeta<'_>) -> Span {
 }
 
 fn name_of(item: &ParseNestedMeta<'_>) -> String {
-    let segments: Vec<_> = item
-        .path
-        .segments
-        .iter()
-        .map(|segment| segment.ident.to_string())
-        .collect();
+    let segments: Vec<_> = item.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     segments.join("::")
 }

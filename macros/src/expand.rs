@@ -5,8 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Fields, GenericArgument, GenericParam, Generics, Index, Member, Path, PathArguments,
-    Result, Type, TypeParamBound, WherePredicate, parse_quote,
+    Data, DeriveInput, Fields, GenericArgument, GenericParam, Generics, Index, Member, Path, PathArguments, Result,
+    Type, TypeParamBound, WherePredicate, parse_quote,
 };
 
 use crate::attr::{self, Errors, TypeAttrs};
@@ -46,10 +46,7 @@ struct Field<'a> {
 fn collect_variants<'a>(data: &'a Data, errors: &mut Errors) -> Vec<Variant<'a>> {
     match data {
         Data::Struct(data) => {
-            vec![Variant {
-                path: quote!(Self),
-                fields: collect_fields(&data.fields, errors),
-            }]
+            vec![Variant { path: quote!(Self), fields: collect_fields(&data.fields, errors) }]
         }
         Data::Enum(data) => data
             .variants
@@ -57,10 +54,7 @@ fn collect_variants<'a>(data: &'a Data, errors: &mut Errors) -> Vec<Variant<'a>>
             .map(|variant| {
                 attr::refuse_on_variant(&variant.attrs, errors);
                 let name = &variant.ident;
-                Variant {
-                    path: quote!(Self::#name),
-                    fields: collect_fields(&variant.fields, errors),
-                }
+                Variant { path: quote!(Self::#name), fields: collect_fields(&variant.fields, errors) }
             })
             .collect(),
         Data::Union(_) => Vec::new(),
@@ -75,17 +69,10 @@ fn collect_fields<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>>
         }
         let member = match &field.ident {
             Some(name) => Member::Named(name.clone()),
-            None => Member::Unnamed(Index {
-                index: index as u32,
-                span: Span::mixed_site(),
-            }),
+            None => Member::Unnamed(Index { index: index as u32, span: Span::mixed_site() }),
         };
         let binding = format_ident!("field_{index}", span = Span::mixed_site());
-        traced.push(Field {
-            member,
-            binding,
-            ty: &field.ty,
-        });
+        traced.push(Field { member, binding, ty: &field.ty });
     }
     traced
 }
@@ -149,12 +136,10 @@ fn trace_body(krate: &Path, tracer: &Ident, variants: &[Variant<'_>]) -> TokenSt
         return quote!(match *self {});
     }
     let arms = variants.iter().map(|Variant { path, fields }| {
-        let patterns = fields
-            .iter()
-            .map(|Field { member, binding, .. }| quote!(#member: #binding,));
-        let calls = fields.iter().map(|Field { binding, ty, .. }| {
-            quote_spanned!(ty.span()=> <#ty as #krate::Trace>::trace(#binding, #tracer);)
-        });
+        let patterns = fields.iter().map(|Field { member, binding, .. }| quote!(#member: #binding,));
+        let calls = fields.iter().map(
+            |Field { binding, ty, .. }| quote_spanned!(ty.span()=> <#ty as #krate::Trace>::trace(#binding, #tracer);),
+        );
         quote! { #path { #(#patterns)* .. } => { #(#calls)* } }
     });
     quote! { match self { #(#arms)* } }
@@ -189,15 +174,11 @@ fn is_maybe_sized_param(path: &Path, generics: &Generics) -> bool {
     let Some(param) = generics.type_params().find(|param| path.is_ident(&param.ident)) else {
         return false;
     };
-    let in_where_clause = generics
-        .where_clause
-        .iter()
-        .flat_map(|clause| &clause.predicates)
-        .any(|predicate| {
-            matches!(predicate, WherePredicate::Type(predicate)
+    let in_where_clause = generics.where_clause.iter().flat_map(|clause| &clause.predicates).any(|predicate| {
+        matches!(predicate, WherePredicate::Type(predicate)
             if matches!(&predicate.bounded_ty, Type::Path(ty) if ty.path.is_ident(&param.ident))
                 && relaxes_sized(&predicate.bounds))
-        });
+    });
     relaxes_sized(&param.bounds) || in_where_clause
 }
 

@@ -84,11 +84,7 @@ impl<'a, T: ?Sized> ArenaBox<'a, T> {
     /// That is so.
     #[inline]
     pub(super) unsafe fn from_place(value: NonNull<T>) -> Self {
-        ArenaBox {
-            value,
-            _owned: PhantomData,
-            _arena: PhantomData,
-        }
+        ArenaBox { value, _owned: PhantomData, _arena: PhantomData }
     }
 
     /// The value without its owner.

@@ -76,14 +76,7 @@ pub(super) struct Chunks {
 
 impl Chunks {
     pub(super) const fn new(size: usize) -> Self {
-        Chunks {
-            size,
-            current: None,
-            full: Vec::new(),
-            large: Vec::new(),
-            spare: Vec::new(),
-            filled: 0,
-        }
+        Chunks { size, current: None, full: Vec::new(), large: Vec::new(), spare: Vec::new(), filled: 0 }
     }
 
     /// Whether a value of this size gets a span of its own.

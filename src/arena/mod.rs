@@ -235,8 +235,7 @@ impl Arena {
         let chunk = chunks.next(used, layout);
         self.floor.set(chunk.base().as_ptr());
         self.next.set(chunk.top().as_ptr());
-        self.bump(size, layout.align())
-            .expect("a chunk has room for a value of a quarter of it")
+        self.bump(size, layout.align()).expect("a chunk has room for a value of a quarter of it")
     }
 
     /// Bytes that were handed out of the current chunk.

@@ -77,10 +77,7 @@ mod tests {
         drop(arenas);
         let reserve = RESERVE.lock();
         assert!(reserve.bytes <= CAP && reserve.bytes > CAP / 2);
-        assert_eq!(
-            reserve.bytes,
-            reserve.idle.iter().map(Chunk::bytes).sum::<usize>()
-        );
+        assert_eq!(reserve.bytes, reserve.idle.iter().map(Chunk::bytes).sum::<usize>());
         drop(reserve);
         trim_idle();
         assert!(take(SIZE).is_none());

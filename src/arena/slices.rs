@@ -40,9 +40,7 @@ impl Arena {
         let first = self.reserve(Layout::for_value(elements)).cast::<T>();
         // SAFETY: the place is new, large enough and aligned for the elements, and stays while the arena is borrowed.
         unsafe {
-            first
-                .as_ptr()
-                .copy_from_nonoverlapping(elements.as_ptr(), elements.len());
+            first.as_ptr().copy_from_nonoverlapping(elements.as_ptr(), elements.len());
             ArenaBox::from_place(NonNull::slice_from_raw_parts(first, elements.len()))
         }
     }

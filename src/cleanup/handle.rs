@@ -18,14 +18,10 @@ use crate::sync::atomic::Ordering;
 #[non_exhaustive]
 pub enum CleanupError<A> {
     /// The reference leads into an arena, whose memory is freed as a whole and refuses cleanups.
-    #[error(
-        "the value lies in an arena, whose memory refuses cleanups; promote it with `ArenaBox::into_gc` first"
-    )]
+    #[error("the value lies in an arena, whose memory refuses cleanups; promote it with `ArenaBox::into_gc` first")]
     ArenaAllocated(A),
     /// The reference does not lead into a live object of the traced heap.
-    #[error(
-        "the value does not lie in an object of the traced heap; attach the cleanup to the `Gc` that owns it"
-    )]
+    #[error("the value does not lie in an object of the traced heap; attach the cleanup to the `Gc` that owns it")]
     NotInHeap(A),
     /// The argument is a handle to the object itself, which would keep it alive for ever.
     #[error(
@@ -70,10 +66,9 @@ impl<A> fmt::Debug for CleanupError<A> {
             CleanupError::NotInHeap(_) => f.write_str("NotInHeap(..)"),
             CleanupError::ArgIsTarget(_) => f.write_str("ArgIsTarget(..)"),
             CleanupError::Dying(_) => f.write_str("Dying(..)"),
-            CleanupError::NoWorker { source, .. } => f
-                .debug_struct("NoWorker")
-                .field("source", source)
-                .finish_non_exhaustive(),
+            CleanupError::NoWorker { source, .. } => {
+                f.debug_struct("NoWorker").field("source", source).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -119,9 +114,7 @@ impl Cleanup {
 
 impl fmt::Debug for Cleanup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cleanup")
-            .field("pending", &self.is_pending())
-            .finish()
+        f.debug_struct("Cleanup").field("pending", &self.is_pending()).finish()
     }
 }
 
@@ -164,11 +157,7 @@ where
 /// # Safety
 ///
 /// The object is there, and stays during the call.
-pub(crate) unsafe fn register<T, A, F>(
-    header: NonNull<Header>,
-    arg: A,
-    f: F,
-) -> Result<Cleanup, CleanupError<A>>
+pub(crate) unsafe fn register<T, A, F>(header: NonNull<Header>, arg: A, f: F) -> Result<Cleanup, CleanupError<A>>
 where
     T: ?Sized + 'static,
     A: Send + 'static,

@@ -53,10 +53,7 @@ impl<'a> PanicReport<'a> {
     /// The message, if the panic carried a string, as those of `panic!` with a message do.
     pub fn message(&self) -> Option<&'a str> {
         let string = || self.payload.downcast_ref::<String>().map(String::as_str);
-        self.payload
-            .downcast_ref::<&'static str>()
-            .copied()
-            .or_else(string)
+        self.payload.downcast_ref::<&'static str>().copied().or_else(string)
     }
 }
 
@@ -71,12 +68,7 @@ impl fmt::Debug for PanicReport<'_> {
 
 impl fmt::Display for PanicReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a {} panicked: {}",
-            self.origin,
-            self.message().unwrap_or("(no message)")
-        )
+        write!(f, "a {} panicked: {}", self.origin, self.message().unwrap_or("(no message)"))
     }
 }
 
@@ -120,10 +112,7 @@ fn replace(hook: Option<PanicHook>) -> Option<PanicHook> {
 pub(crate) fn report_panic(origin: PanicOrigin, payload: Box<dyn Any + Send>) {
     let hook = HOOK.lock().clone();
     contain(|| {
-        let report = PanicReport {
-            origin,
-            payload: &*payload,
-        };
+        let report = PanicReport { origin, payload: &*payload };
         match &hook {
             Some(hook) => hook(&report),
             None => print(&report),

@@ -29,13 +29,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) const fn new() -> Self {
-        Ledger {
-            low: 0,
-            above: BTreeMap::new(),
-            executed: 0,
-            panicked: 0,
-            waiters: Vec::new(),
-        }
+        Ledger { low: 0, above: BTreeMap::new(), executed: 0, panicked: 0, waiters: Vec::new() }
     }
 
     /// Cleanups that have finished, those that panicked among them.
@@ -54,12 +48,7 @@ impl Ledger {
         let end = self.above.remove(&(ticket + 1)).unwrap_or(ticket + 1);
         if ticket == self.low {
             self.low = end;
-        } else if let Some((_, before)) = self
-            .above
-            .range_mut(..ticket)
-            .next_back()
-            .filter(|(_, e)| **e == ticket)
-        {
+        } else if let Some((_, before)) = self.above.range_mut(..ticket).next_back().filter(|(_, e)| **e == ticket) {
             *before = end;
         } else {
             self.above.insert(ticket, end);
@@ -114,19 +103,13 @@ mod tests {
         let mut ledger = Ledger::new();
         for ticket in [3, 1, 4, 2] {
             ledger.finish(ticket, false);
-            assert!(
-                !ledger.reached(goal(1, None)),
-                "ticket 0 is unfinished after {ticket}"
-            );
+            assert!(!ledger.reached(goal(1, None)), "ticket 0 is unfinished after {ticket}");
         }
         assert_eq!(ledger.stretches(), 1, "1 to 4 touch");
         ledger.finish(0, true);
         assert!(ledger.reached(goal(5, None)));
         assert!(!ledger.reached(goal(6, None)));
-        assert_eq!(
-            (ledger.executed(), ledger.panicked(), ledger.stretches()),
-            (5, 1, 0)
-        );
+        assert_eq!((ledger.executed(), ledger.panicked(), ledger.stretches()), (5, 1, 0));
     }
 
     #[test]
@@ -154,11 +137,7 @@ mod tests {
                             continue;
                         }
                         let want = (0..below).all(|t| finished.contains(&t) || except == Some(t));
-                        assert_eq!(
-                            ledger.reached(goal(below, except)),
-                            want,
-                            "{finished:?} {below} {except:?}"
-                        );
+                        assert_eq!(ledger.reached(goal(below, except)), want, "{finished:?} {below} {except:?}");
                     }
                 }
             }
@@ -181,10 +160,7 @@ mod tests {
         ledger.watch(a);
         ledger.watch(b);
         assert!(!ledger.finish(1, false));
-        assert!(
-            ledger.finish(0, false),
-            "tickets 0 and 1 are all that either waits for"
-        );
+        assert!(ledger.finish(0, false), "tickets 0 and 1 are all that either waits for");
         ledger.unwatch(a);
         ledger.unwatch(b);
         assert_eq!(ledger.waiting(), 0);

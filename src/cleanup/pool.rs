@@ -205,10 +205,7 @@ impl Pool {
         // Without a deadline if the clock cannot express it.
         let deadline = Instant::now().checked_add(timeout);
         // Relaxed: see enqueue.
-        let goal = Goal {
-            below: self.queued.load(Ordering::Relaxed),
-            except: self.running_here(),
-        };
+        let goal = Goal { below: self.queued.load(Ordering::Relaxed), except: self.running_here() };
         // If a worker could not be started when the jobs were queued, perhaps it can be now.
         self.rouse();
         let mut ledger = self.ledger.lock();
@@ -222,10 +219,7 @@ impl Pool {
                 break false;
             }
             let retry = now + self.retry;
-            let timed_out = self
-                .done
-                .wait_until(&mut ledger, deadline.map_or(retry, |d| d.min(retry)))
-                .timed_out();
+            let timed_out = self.done.wait_until(&mut ledger, deadline.map_or(retry, |d| d.min(retry))).timed_out();
             if ledger.reached(goal) {
                 break true;
             }
@@ -260,8 +254,7 @@ impl Pool {
                 break false;
             }
             let retry = now + self.retry;
-            self.gone
-                .wait_until(&mut state, deadline.map_or(retry, |d| d.min(retry)));
+            self.gone.wait_until(&mut state, deadline.map_or(retry, |d| d.min(retry)));
         };
         state.closing -= 1;
         if ended {
@@ -289,11 +282,7 @@ impl Pool {
         // The lock makes `queued` and `busy` at least as new as the entries of the ledger.
         let (executed, panicked, busy_workers) = {
             let ledger = self.ledger.lock();
-            (
-                ledger.executed(),
-                ledger.panicked(),
-                self.busy.load(Ordering::Relaxed),
-            )
+            (ledger.executed(), ledger.panicked(), self.busy.load(Ordering::Relaxed))
         };
         CleanupStats {
             executed,
@@ -313,9 +302,7 @@ impl Pool {
         match self.max.load(Ordering::Relaxed) {
             0 => {
                 let max = thread::parallelism().max(2);
-                let _ = self
-                    .max
-                    .compare_exchange(0, max, Ordering::Relaxed, Ordering::Relaxed);
+                let _ = self.max.compare_exchange(0, max, Ordering::Relaxed, Ordering::Relaxed);
                 self.max.load(Ordering::Relaxed)
             }
             max => max,
@@ -335,6 +322,7 @@ impl Pool {
         self.rouse();
     }
 
+    #[cfg(test)]
     pub(super) fn set_idle_timeout(&self, timeout: Duration) {
         self.state.lock().idle_timeout = timeout;
         // Sleepers take their new deadline at their next sleep.
@@ -349,9 +337,7 @@ impl Pool {
 
     /// The ticket of the job of this pool that the current thread runs.
     fn running_here(&self) -> Option<u64> {
-        HERE.get()
-            .filter(|here| ptr::eq(here.pool, self))
-            .and_then(|here| here.ticket)
+        HERE.get().filter(|here| ptr::eq(here.pool, self)).and_then(|here| here.ticket)
     }
 
     /// Sees to it that a worker comes to a queue that is not empty, if one can.
@@ -404,10 +390,7 @@ impl Pool {
 
     fn spawn(&'static self, serial: u64) -> io::Result<thread::JoinHandle<()>> {
         if self.fail_starts.load(Ordering::Relaxed) {
-            return Err(io::Error::new(
-                io::ErrorKind::WouldBlock,
-                "worker threads are kept from starting",
-            ));
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "worker threads are kept from starting"));
         }
         let body = move || self.work(serial);
         // std may panic here late in the life of the current thread, when its own thread-locals are gone.
@@ -425,19 +408,13 @@ impl Pool {
     fn publish(&self, state: &State) {
         let max = self.max_workers();
         let on_the_way = state.starting + state.called > 0;
-        self.rousable.store(
-            !on_the_way && (state.idle > 0 || state.live < max),
-            Ordering::Relaxed,
-        );
+        self.rousable.store(!on_the_way && (state.idle > 0 || state.live < max), Ordering::Relaxed);
         self.crowded.store(state.live > max, Ordering::Relaxed);
     }
 
     /// The life of a worker.
     fn work(&'static self, serial: u64) {
-        HERE.set(Some(Here {
-            pool: self,
-            ticket: None,
-        }));
+        HERE.set(Some(Here { pool: self, ticket: None }));
         {
             let mut state = self.state.lock();
             state.starting -= 1;
@@ -463,19 +440,13 @@ impl Pool {
     }
 
     fn run(&self, Task { ticket, job }: Task) {
-        HERE.set(Some(Here {
-            pool: self,
-            ticket: Some(ticket),
-        }));
+        HERE.set(Some(Here { pool: self, ticket: Some(ticket) }));
         let outcome: Result<(), Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(job));
         let panicked = outcome.is_err();
         if let Err(payload) = outcome {
             report_panic(PanicOrigin::Cleanup, payload);
         }
-        HERE.set(Some(Here {
-            pool: self,
-            ticket: None,
-        }));
+        HERE.set(Some(Here { pool: self, ticket: None }));
         let mut ledger = self.ledger.lock();
         self.busy.fetch_sub(1, Ordering::Relaxed);
         let reached = ledger.finish(ticket, panicked);

@@ -97,13 +97,8 @@ fn hook_turn() -> impl Drop {
 fn c01_runs_on_a_worker_thread_with_a_name() {
     test_pool!(pool, 1);
     let (tx, rx) = mpsc::channel();
-    pool.enqueue(one(move || {
-        tx.send(thread::current().name().map(str::to_owned)).unwrap()
-    }));
-    assert_eq!(
-        rx.recv_timeout(LONG).unwrap().as_deref(),
-        Some("tracegc-cleanup-1")
-    );
+    pool.enqueue(one(move || tx.send(thread::current().name().map(str::to_owned)).unwrap()));
+    assert_eq!(rx.recv_timeout(LONG).unwrap().as_deref(), Some("tracegc-cleanup-1"));
 }
 
 #[test]
@@ -277,12 +272,7 @@ fn c07_panicking_cleanup_leaves_worker_alive() {
     let (first, second) = (rx.recv_timeout(LONG).unwrap(), rx.recv_timeout(LONG).unwrap());
     assert_eq!(first, second, "another worker had to take over");
     assert!(pool.wait(LONG));
-    let CleanupStats {
-        executed,
-        panicked,
-        workers,
-        ..
-    } = pool.stats();
+    let CleanupStats { executed, panicked, workers, .. } = pool.stats();
     assert_eq!((executed, panicked, workers), (2, 1, 1));
 }
 
@@ -299,11 +289,7 @@ fn c07_panic_is_reported_to_the_hook_before_wait_returns() {
         ));
     });
     test_pool!(pool, 1);
-    pool.enqueue([
-        job(|| panic!("plain")),
-        job(|| panic!("number {}", 7)),
-        job(|| panic_any(9_u32)),
-    ]);
+    pool.enqueue([job(|| panic!("plain")), job(|| panic!("number {}", 7)), job(|| panic_any(9_u32))]);
     assert!(pool.wait(LONG));
     let expected = [
         (PanicOrigin::Cleanup, Some("plain".to_owned()), None),
@@ -419,11 +405,7 @@ fn c11_the_argument_is_dropped_once_whether_it_runs_or_panics() {
     assert_eq!(Arc::strong_count(&arg), 3);
     pool.enqueue(jobs);
     assert!(pool.wait(LONG));
-    assert_eq!(
-        Arc::strong_count(&arg),
-        1,
-        "after wait, the arguments are gone too"
-    );
+    assert_eq!(Arc::strong_count(&arg), 1, "after wait, the arguments are gone too");
 }
 
 #[test]
@@ -441,11 +423,7 @@ fn c13_wait_inside_a_cleanup_leaves_itself_out() {
     }));
     ready.recv_timeout(LONG).unwrap();
     other.open();
-    assert_eq!(
-        rx.recv_timeout(LONG),
-        Ok((false, true)),
-        "others are waited for, the caller is not"
-    );
+    assert_eq!(rx.recv_timeout(LONG), Ok((false, true)), "others are waited for, the caller is not");
 }
 
 #[test]
@@ -509,10 +487,7 @@ fn c16_queue_depth_and_busy_workers_show_what_goes_on() {
     pool.enqueue([run, job(|| {}), job(|| {})]);
     gate.entered();
     let s = pool.stats();
-    assert_eq!(
-        (s.queued, s.queue_depth, s.busy_workers, s.executed),
-        (3, 2, 1, 0)
-    );
+    assert_eq!((s.queued, s.queue_depth, s.busy_workers, s.executed), (3, 2, 1, 0));
 }
 
 #[test]
@@ -650,10 +625,7 @@ fn idle_workers_leave_and_are_started_again() {
         assert_eq!(pool.stats().executed, 2 * round);
         let (live, left) = pool.handles();
         assert_eq!(live, 0);
-        assert!(
-            left <= 1,
-            "each that leaves joins the one before, so handles do not pile up: {left}"
-        );
+        assert!(left <= 1, "each that leaves joins the one before, so handles do not pile up: {left}");
     }
 }
 
@@ -710,8 +682,6 @@ fn enqueue_works_in_destructors_of_thread_locals() {
     thread_local!(static AT_EXIT: std::cell::RefCell<Option<AtExit>> = const { std::cell::RefCell::new(None) });
     test_pool!(pool, 1);
     let (tx, rx) = mpsc::channel();
-    thread::spawn(move || AT_EXIT.set(Some(AtExit(pool, tx))))
-        .join()
-        .unwrap();
+    thread::spawn(move || AT_EXIT.set(Some(AtExit(pool, tx)))).join().unwrap();
     rx.recv_timeout(LONG).expect("the job runs");
 }

@@ -16,6 +16,7 @@ pub(crate) use trial::READING;
 use std::cell::Cell;
 use std::time::Instant;
 
+use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -63,6 +64,8 @@ struct Collector {
 struct Figures {
     collections: AtomicU64,
     full: AtomicU64,
+    /// Collections since the last one of the whole heap.
+    since_whole: AtomicU64,
     collected: AtomicU64,
     nanos: AtomicU64,
 }
@@ -81,6 +84,7 @@ global! {
     static FIGURES: Figures = Figures {
         collections: AtomicU64::new(0),
         full: AtomicU64::new(0),
+        since_whole: AtomicU64::new(0),
         collected: AtomicU64::new(0),
         nanos: AtomicU64::new(0),
     };
@@ -155,11 +159,12 @@ pub fn collect() -> CollectStats {
     stats
 }
 
-/// A collection on the collector's thread; true if something was left undecided.
-fn background(reach: Reach) -> bool {
+/// A collection on the collector's thread.
+fn background(reach: Reach) -> CollectStats {
     with_cache(notes::hand_over);
-    let round = round(reach, None, &mut None);
-    round.stats.undecided
+    // Births have 16 bits, so they must be renewed from time to time.
+    let overdue = FIGURES.since_whole.load(Ordering::Relaxed) > u64::from(trial::RENEW);
+    round(if overdue { Reach::Whole } else { reach }, None, &mut None).stats
 }
 
 struct Round {
@@ -184,7 +189,11 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
             trial::whole(&mut tracer)
         }
         Reach::Candidates => {
-            let budget = (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET);
+            // `collect` promises to find all of what destroyed objects let go of.
+            let budget = match born_until {
+                Some(_) => usize::MAX,
+                None => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
+            };
             trial::local(&mut tracer, noted, budget, born_until)
         }
     };
@@ -203,19 +212,22 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     collector.last = stats;
     let burial = begin_burial();
     drop(collector);
+    // Outside of all locks: the hook is the user's.
+    for payload in std::mem::take(&mut tracer.panics) {
+        cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
+    }
     reclaim::bury(condemned, deferred);
     end_burial(burial);
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
-    FIGURES
-        .collected
-        .fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
-    FIGURES
-        .nanos
-        .fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
-    if reach == Reach::Whole {
+    FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
+    FIGURES.nanos.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    if reach == Reach::Candidates {
+        FIGURES.since_whole.fetch_add(1, Ordering::Relaxed);
+    } else {
+        FIGURES.since_whole.store(0, Ordering::Relaxed);
         FIGURES.full.fetch_add(1, Ordering::Relaxed);
-        pacer::whole_ended();
+        pacer::whole_ended(stats.undecided);
     }
     Round { stats, burial }
 }

@@ -7,16 +7,19 @@
 //!   the memory limit: a collection of the *whole* heap;
 //! - after the configured period, if anything was noted or left undecided since.
 //!
-//! After a collection that took a time `d` it rests for `3 d`, unless memory grows meanwhile: so it takes at most a
-//! quarter of one core over any long stretch in which the heap does not grow. When garbage is made faster than it is
-//! found, threads that need new memory wait a little for the collector ([`before_growth`]).
+//! After a collection that took a time `d` it rests for `3 d`: so it takes at most a quarter of one core over any long
+//! stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
+//! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
+//! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
 
+use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
 use super::{Reach, notes};
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Config, config};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::thread::{JoinHandle, spawn_named};
 use crate::sync::{Condvar, Mutex, global};
 
 /// Notes that make a local collection worth while.
@@ -48,11 +51,13 @@ struct Pacer {
 
 struct State {
     running: bool,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
     stop: bool,
     wanted: Option<Reach>,
     /// Something was left undecided by a local collection.
     undecided: bool,
+    /// The last collection of candidates was worth its time.
+    productive: bool,
     /// Number of collections by the thread that ended.
     rounds: u64,
     /// Bytes in use when the last collection by the memory limit ended.
@@ -67,6 +72,7 @@ global! {
             stop: false,
             wanted: None,
             undecided: false,
+            productive: true,
             rounds: 0,
             at_limit: 0,
         }),
@@ -82,10 +88,7 @@ global! {
 /// Tells the pacer how many notes are on the board.
 pub(crate) fn noted(count: usize) {
     if count >= NOTES && PACER.automatic.load(Ordering::Relaxed) {
-        if count >= PRESSURE {
-            PACER.pressed.store(true, Ordering::Relaxed);
-        }
-        want(Reach::Candidates);
+        want(Reach::Candidates, count >= PRESSURE);
     }
 }
 
@@ -107,7 +110,7 @@ fn grown(used: usize) {
     if used >= PACER.limit.load(Ordering::Relaxed) {
         limit_reached(used);
     } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) {
-        want(Reach::Whole);
+        want(Reach::Whole, false);
     }
     if automatic && PACER.pressed.load(Ordering::Relaxed) && !super::may_not_wait() {
         let mut state = PACER.state.lock();
@@ -127,7 +130,7 @@ fn limit_reached(used: usize) {
     state.at_limit = used + (used >> 4);
     let round = state.rounds;
     drop(state);
-    want(Reach::Whole);
+    want(Reach::Whole, false);
     if super::may_not_wait() {
         return;
     }
@@ -140,22 +143,25 @@ fn limit_reached(used: usize) {
     }
 }
 
-/// Asks the collector's thread for a collection, and starts it if it does not run.
-fn want(reach: Reach) {
+/// Asks the collector's thread for a collection, and starts it if it does not run. `pressed`: candidates pile up.
+fn want(reach: Reach, pressed: bool) {
     let mut state = PACER.state.lock();
     if state.stop {
         return;
+    }
+    if pressed && state.productive && !PACER.pressed.swap(true, Ordering::Relaxed) {
+        // It may be resting.
+        PACER.wake.notify_one();
     }
     if state.wanted.is_none_or(|wanted| wanted < reach) {
         state.wanted = Some(reach);
         PACER.wake.notify_one();
     }
     if !state.running {
-        let spawned = std::thread::Builder::new()
-            .name("tracegc-collector".into())
-            .spawn(work);
-        // Without a thread, `collect` still works, and the next event tries again.
-        if let Ok(thread) = spawned {
+        // In the last moments of a thread, starting another may panic. Without a collector's thread `collect` still works,
+        // and the next event tries again.
+        let spawned = catch_unwind(|| spawn_named("tracegc-collector".into(), work));
+        if let Ok(Ok(thread)) = spawned {
             state.thread = Some(thread);
             state.running = true;
         }
@@ -185,13 +191,8 @@ pub(crate) fn shutdown() -> bool {
 
 /// Follows new settings.
 pub(crate) fn configure(config: &Config) {
-    PACER.automatic.store(
-        config.gc_percent.is_some() && !cfg!(any(miri, loom)),
-        Ordering::Relaxed,
-    );
-    PACER
-        .limit
-        .store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+    PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom)), Ordering::Relaxed);
+    PACER.limit.store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
     set_trigger(config);
     PACER.state.lock().at_limit = 0;
     PACER.wake.notify_one();
@@ -210,9 +211,9 @@ fn set_trigger(config: &Config) {
 }
 
 /// A collection of the whole heap ended, on whatever thread.
-pub(crate) fn whole_ended() {
+pub(crate) fn whole_ended(undecided: bool) {
     set_trigger(&config());
-    PACER.state.lock().undecided = false;
+    PACER.state.lock().undecided = undecided;
 }
 
 fn work() {
@@ -233,10 +234,7 @@ fn work() {
             continue;
         };
         let now = Instant::now();
-        if now < rested
-            && !grown(used_then)
-            && !(PACER.pressed.load(Ordering::Relaxed) && PAGE_HEAP.used_bytes() > used_then)
-        {
+        if now < rested && !grown(used_then) && !PACER.pressed.load(Ordering::Relaxed) {
             // A short wait, since growth does not wake this thread each time.
             let nap = (rested - now).min(Duration::from_millis(5));
             PACER.wake.wait_for(&mut state, nap);
@@ -244,13 +242,19 @@ fn work() {
         }
         state.wanted = None;
         drop(state);
-        let undecided = super::background(reach);
-        let took = now.elapsed();
-        rested = Instant::now() + 3 * took;
+        let stats = super::background(reach);
+        rested = Instant::now() + 3 * now.elapsed();
         used_then = PAGE_HEAP.used_bytes();
-        PACER.pressed.store(notes::count() >= PRESSURE, Ordering::Relaxed);
         state = PACER.state.lock();
-        state.undecided |= undecided;
+        state.undecided |= stats.undecided;
+        if reach == Reach::Candidates {
+            state.productive = stats.reclaimed >= stats.traced / 2;
+        }
+        let pressed = state.productive && notes::count() >= PRESSURE;
+        PACER.pressed.store(pressed, Ordering::Relaxed);
+        if notes::count() >= NOTES {
+            state.wanted = state.wanted.max(Some(Reach::Candidates));
+        }
         state.rounds += 1;
         PACER.progress.notify_all();
     }

@@ -104,7 +104,7 @@ pub(crate) fn end_collection() -> Vec<NonNull<Header>> {
 /// The object is the caller's, its count is zero, and no collection may look at it; the thread's `reclaiming` flag is
 /// set.
 unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>) {
-    // SAFETY (both): *owner fields*; the borrow ends before anything calls back.
+    // SAFETY: *owner fields*; the borrow ends before anything calls back.
     let next = || unsafe { (*cache.local.dying.get()).pop() };
     guarded(|| {
         while let Some(header) = first.take().or_else(next) {
@@ -112,6 +112,7 @@ unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>) {
             unsafe { destroy(cache, header) };
         }
     });
+    // SAFETY: as above.
     let dying = unsafe { &mut *cache.local.dying.get() };
     // A burst of deaths leaves no memory behind.
     if dying.capacity() > 1 << 16 {
@@ -155,16 +156,8 @@ unsafe fn destroy(cache: &Cache, header: NonNull<Header>) {
     // SAFETY: by contract the object is ours, its count zero, and its value there unless it is marked as dead.
     unsafe {
         let meta = header.as_ref().meta(Ordering::Acquire);
-        let farewell = if meta.has(flag::SPECIALS) {
-            special::clear(header)
-        } else {
-            None
-        };
-        let _end = End {
-            cache,
-            header,
-            farewell,
-        };
+        let farewell = if meta.has(flag::SPECIALS) { special::clear(header) } else { None };
+        let _end = End { cache, header, farewell };
         if !meta.has(flag::DEAD) && meta.info().needs_drop {
             (meta.info().drop)(Header::value(header));
         }

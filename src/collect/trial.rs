@@ -27,7 +27,7 @@ const SECTION: usize = 128;
 /// A visited object is fetched this many steps before it is traced.
 const AHEAD: usize = 4;
 /// Births older than this many collections are renewed by a collection of the whole heap.
-const RENEW: u16 = 1 << 13;
+pub(super) const RENEW: u16 = 1 << 13;
 
 global! {
     /// Held while the collector reads objects: whoever claims an object sets the flag, and then waits here once.
@@ -55,14 +55,15 @@ impl Marked {
     /// Clears the marks, for the next collection.
     pub(crate) fn clear(self) {
         match self {
-            // SAFETY (both): *marks* belong to the running collection, and segments stay while it runs.
             Marked::On(objects) => {
                 for object in objects {
+                    // SAFETY: *marks* belong to the running collection, and segments stay while it runs.
                     unsafe { *Segment::mark(object) = 0 };
                 }
             }
             Marked::Everywhere => {
                 for segment in PAGE_HEAP.segments() {
+                    // SAFETY: as above.
                     let marks = unsafe { &mut *Segment::marks(segment) };
                     // What was never written is not written now: it would take memory.
                     for block in marks.chunks_mut(4096) {
@@ -184,17 +185,11 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
         for_each_span(&segments, moment, |span| {
             // SAFETY: as above.
             suspects.extend(
-                Slots::of(span)
-                    .filter(|&h| unsafe { *mark_of(h) } & (mark::VISITED | mark::LIVE) == mark::VISITED),
+                Slots::of(span).filter(|&h| unsafe { *mark_of(h) } & (mark::VISITED | mark::LIVE) == mark::VISITED),
             );
         });
     }
-    Trial {
-        suspects,
-        visited,
-        undecided,
-        marked: Marked::Everywhere,
-    }
+    Trial { suspects, visited, undecided, marked: Marked::Everywhere }
 }
 
 /// Marks what the found objects reach; the number of objects that were marked (without the first ones).
@@ -231,12 +226,7 @@ fn mark_from_found(tracer: &mut Tracer<'_>) -> usize {
 
 /// A trial of what the noted candidates reach, up to `budget` objects. Notes of objects that this collection must not
 /// look at (`born_until` excludes more of them than the epoch does) are put back.
-pub(crate) fn local(
-    tracer: &mut Tracer<'_>,
-    notes: Vec<usize>,
-    budget: usize,
-    born_until: Option<u16>,
-) -> Trial {
+pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, born_until: Option<u16>) -> Trial {
     let moment = tracer.moment;
     let mut objects = Vec::new();
     let mut later = Vec::new();
@@ -321,27 +311,14 @@ pub(crate) fn local(
         }
     }
     tracer.forget_carries();
-    let live = if roots < objects.len() {
-        roots + mark_from_found(tracer)
-    } else {
-        roots
-    };
+    let live = if roots < objects.len() { roots + mark_from_found(tracer) } else { roots };
     tracer.found.clear();
     let mut suspects = Vec::new();
     if live < objects.len() {
         // SAFETY: visited by this collection.
-        suspects.extend(
-            objects
-                .iter()
-                .filter(|&&h| unsafe { *mark_of(h) } & mark::LIVE == 0),
-        );
+        suspects.extend(objects.iter().filter(|&&h| unsafe { *mark_of(h) } & mark::LIVE == 0));
     }
-    Trial {
-        suspects,
-        visited: objects.len(),
-        undecided,
-        marked: Marked::On(objects),
-    }
+    Trial { suspects, visited: objects.len(), undecided, marked: Marked::On(objects) }
 }
 
 fn make_root(tracer: &mut Tracer<'_>, mark: &mut u8, header: NonNull<Header>) -> bool {
@@ -371,11 +348,7 @@ fn take_part(header: NonNull<Header>, moment: Moment) -> bool {
     // The count first, see `may_visit`.
     let handles = this.count.read().handles();
     let meta = this.meta(Ordering::SeqCst);
-    if handles == 0
-        || !meta.is_live()
-        || meta.has(flag::LEAF | flag::CLAIMED)
-        || !moment.may_trace(meta.birth())
-    {
+    if handles == 0 || !meta.is_live() || meta.has(flag::LEAF | flag::CLAIMED) || !moment.may_trace(meta.birth()) {
         return false;
     }
     // The object is looked at now: a decrement from here on notes it again.
@@ -398,11 +371,7 @@ struct Slots<'a> {
 impl<'a> Slots<'a> {
     fn of(span: &'a Span) -> Self {
         // Acquire: slots below the extent have headers.
-        Slots {
-            span,
-            next: 0,
-            end: span.extent.load(Ordering::Acquire) as usize,
-        }
+        Slots { span, next: 0, end: span.extent.load(Ordering::Acquire) as usize }
     }
 }
 

@@ -137,12 +137,7 @@ impl<T: ?Sized> Gc<T> {
             return None;
         }
         let claimed = claim(this.header());
-        Some(GcMut {
-            value: this.value,
-            claimed,
-            _handle: PhantomData,
-            _value: PhantomData,
-        })
+        Some(GcMut { value: this.value, claimed, _handle: PhantomData, _value: PhantomData })
     }
 }
 
@@ -163,12 +158,7 @@ impl<T: Trace + Send + Sync + Clone + 'static> Gc<T> {
             *this = Gc::new(T::clone(this));
         }
         let claimed = claim(this.header());
-        GcMut {
-            value: this.value,
-            claimed,
-            _handle: PhantomData,
-            _value: PhantomData,
-        }
+        GcMut { value: this.value, claimed, _handle: PhantomData, _value: PhantomData }
     }
 }
 

@@ -76,12 +76,7 @@ impl<T: Trace + 'static> Slice<T> {
 unsafe fn length_place(header: NonNull<Header>) -> NonNull<usize> {
     // SAFETY: *slot layout*: slots are at least 8-aligned, of a size that is a multiple of 8; the slice left a word free
     // at the end.
-    unsafe {
-        header
-            .cast::<u8>()
-            .add(heap::slot_bytes(header) - size_of::<usize>())
-            .cast()
-    }
+    unsafe { header.cast::<u8>().add(heap::slot_bytes(header) - size_of::<usize>()).cast() }
 }
 
 /// Takes a slot for a value of `size` bytes.
@@ -104,8 +99,7 @@ fn slot_slow(place: Fit, size: usize, align: usize) -> NonNull<Header> {
         Fit::Large(lead) => cache.take_large(HEADER.checked_add(size)?, lead),
     });
     slot.unwrap_or_else(|| {
-        let layout =
-            std::alloc::Layout::from_size_align(size, align).unwrap_or(std::alloc::Layout::new::<u8>());
+        let layout = std::alloc::Layout::from_size_align(size, align).unwrap_or(std::alloc::Layout::new::<u8>());
         std::alloc::handle_alloc_error(layout)
     })
 }
@@ -121,8 +115,7 @@ unsafe fn publish(slot: NonNull<Header>, info: &'static TypeInfo, leaf: bool) {
     // SAFETY: the slot is the caller's. Release: whoever enumerates slots and sees the object sees its value.
     unsafe {
         slot.as_ref().count.renew(leaf);
-        slot.as_ref()
-            .set_meta(Meta::live(info, EPOCH.hint().birth(), flags), Ordering::Release);
+        slot.as_ref().set_meta(Meta::live(info, EPOCH.hint().birth(), flags), Ordering::Release);
     }
 }
 
@@ -217,9 +210,7 @@ impl<T: Trace + Send + Sync + 'static> Gc<[T]> {
     /// As for a single value.
     pub(crate) unsafe fn moved_from(source: NonNull<[T]>) -> Self {
         // SAFETY: every element is read once.
-        make_slice(source.len(), |index| unsafe {
-            source.cast::<T>().add(index).read()
-        })
+        make_slice(source.len(), |index| unsafe { source.cast::<T>().add(index).read() })
     }
 }
 
@@ -257,19 +248,12 @@ where
             }
         }
     }
-    let bytes = size_of::<T>()
-        .checked_mul(len)
-        .and_then(|b| b.checked_next_multiple_of(8)?.checked_add(size_of::<usize>()));
-    let bytes = bytes
-        .filter(|&bytes| bytes < isize::MAX as usize / 2)
-        .expect("capacity overflow");
+    let bytes =
+        size_of::<T>().checked_mul(len).and_then(|b| b.checked_next_multiple_of(8)?.checked_add(size_of::<usize>()));
+    let bytes = bytes.filter(|&bytes| bytes < isize::MAX as usize / 2).expect("capacity overflow");
     let place = fit(bytes, align_of::<T>());
     let slot = slot(place, bytes, align_of::<T>());
-    let mut partly = Partly {
-        slot: Unborn(slot),
-        done: 0,
-        _elements: PhantomData::<T>,
-    };
+    let mut partly = Partly { slot: Unborn(slot), done: 0, _elements: PhantomData::<T> };
     // SAFETY: the slot is new, large enough for the elements and the length, and aligned for a `T`.
     unsafe {
         let first = Header::value(slot).cast::<T>();

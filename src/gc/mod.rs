@@ -88,10 +88,7 @@ impl<T: ?Sized> Clone for Gc<T> {
     #[inline]
     fn clone(&self) -> Self {
         self.object().count.increment();
-        Gc {
-            value: self.value,
-            _invariant: PhantomData,
-        }
+        Gc { value: self.value, _invariant: PhantomData }
     }
 }
 
@@ -130,10 +127,7 @@ impl<T: ?Sized> Gc<T> {
     /// `value` is the value of an object, with provenance over its segment, and one of its handles is the caller's.
     #[inline]
     pub(crate) unsafe fn from_counted(value: NonNull<T>) -> Self {
-        Gc {
-            value,
-            _invariant: PhantomData,
-        }
+        Gc { value, _invariant: PhantomData }
     }
 
     /// Whether two handles are to the same object.
@@ -186,8 +180,7 @@ impl<T: ?Sized> Gc<T> {
     /// assert_eq!(Gc::weak_count(&a), 1);
     /// ```
     pub fn weak_count(this: &Self) -> usize {
-        this.record()
-            .map_or(0, |record| record.weaks.load(Ordering::Relaxed))
+        this.record().map_or(0, |record| record.weaks.load(Ordering::Relaxed))
     }
 
     /// Makes a [`Weak`] pointer to the object. The first one allocates a small record.

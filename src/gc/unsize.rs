@@ -41,10 +41,7 @@ macro_rules! unsize {
 pub fn unsize_with<T: 'static, U: ?Sized + 'static>(handle: Gc<T>, cast: fn(*mut T) -> *mut U) -> Gc<U> {
     let handle = std::mem::ManuallyDrop::new(handle);
     let value = NonNull::new(cast(handle.value.as_ptr())).expect("a value has an address");
-    assert!(
-        value.addr() == handle.value.addr(),
-        "the cast must lead to the same object"
-    );
+    assert!(value.addr() == handle.value.addr(), "the cast must lead to the same object");
     // SAFETY: the handle is taken over; the pointer is a coercion of the old one, with its provenance.
     unsafe { Gc::from_counted(value) }
 }

@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 
 use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
+use super::poison;
 use super::segment::{Segment, span_of};
 use super::span::{Kind, Listed, NO_SPAN, Span};
 use crate::object::{Header, Meta};
@@ -105,6 +106,8 @@ pub(crate) struct Cache {
     freed_large: AtomicU64,
     made_large_bytes: AtomicU64,
     freed_large_bytes: AtomicU64,
+    /// Freed slots that are not used again yet; always empty but under a sanitizer.
+    quarantine: poison::Quarantine,
     /// Work of the layers above that belongs to the thread.
     pub(crate) local: Local,
 }
@@ -155,10 +158,7 @@ global! {
 #[inline]
 fn bump(counter: &AtomicU64, by: u64) {
     // Only the thread of the cache writes, so load and store are enough.
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(by),
-        Ordering::Relaxed,
-    );
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
 
 impl Cache {
@@ -173,6 +173,7 @@ impl Cache {
             freed_large: AtomicU64::new(0),
             made_large_bytes: AtomicU64::new(0),
             freed_large_bytes: AtomicU64::new(0),
+            quarantine: Default::default(),
             local: Local::default(),
         }
     }
@@ -193,6 +194,10 @@ impl Cache {
 
     /// Hands everything over, for a thread that exits.
     pub(crate) fn release(&'static self) {
+        while let Some(slot) = self.quarantine.pop() {
+            // SAFETY: freed slots are this thread's.
+            unsafe { self.put_slot(span_of(slot), slot) };
+        }
         let mut central = CENTRAL.lock();
         for class in 0..CLASSES {
             self.current[class].set(&raw const NO_SPAN);
@@ -224,10 +229,10 @@ impl Cache {
         let slot = NonNull::new(span.free.get())?;
         // SAFETY: slots on the free list are ours. Relaxed: their links were written by this thread, or taken over from
         // another with the remote list.
-        span.free
-            .set(unsafe { slot.as_ref() }.meta(Ordering::Relaxed).next());
+        span.free.set(unsafe { slot.as_ref() }.meta(Ordering::Relaxed).next());
         span.used.set(span.used.get() + 1);
         bump(&self.made[class], 1);
+        poison::unpoison_slot(slot);
         Some(slot)
     }
 
@@ -257,8 +262,7 @@ impl Cache {
         // SAFETY: spans on a list are there, and this one is ours from here on.
         let span = unsafe { span.as_ref() };
         central.lists.of(class, Listed::Partial).remove(span);
-        span.owner
-            .store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
+        span.owner.store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         self.lists.enlist(span, Listed::Partial);
         Some(span)
     }
@@ -266,8 +270,7 @@ impl Cache {
     fn fresh(&self, class: usize) -> Option<&'static Span> {
         // SAFETY: a new span is ours.
         let span = unsafe { PAGE_HEAP.small(class)?.as_ref() };
-        span.owner
-            .store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
+        span.owner.store(ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         self.lists.enlist(span, Listed::Partial);
         Some(span)
     }
@@ -323,8 +326,11 @@ impl Cache {
         let span = unsafe { span_of(slot) };
         if span.kind() == Kind::Small {
             bump(&self.freed[span.class()], 1);
-            // SAFETY: by contract.
-            unsafe { self.put_slot(span, slot) };
+            poison::poison_slot(slot);
+            if let Some(slot) = self.quarantine.exchange(slot) {
+                // SAFETY: by contract; under the sanitizer it is an earlier slot, for which the same holds.
+                unsafe { self.put_slot(span_of(slot), slot) };
+            }
         } else {
             // SAFETY: by contract.
             unsafe { self.free_large(slot) };
@@ -402,12 +408,7 @@ unsafe fn put_remote(span: &Span, slot: NonNull<Header>) {
             // SAFETY: the slot is ours until it is pushed.
             unsafe { slot.as_ref() }.set_meta(Meta::free(head), Ordering::Release);
             // Release: the owner that takes the list over sees what was done to the slot.
-            match owner.remote.compare_exchange_weak(
-                head,
-                slot.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match owner.remote.compare_exchange_weak(head, slot.as_ptr(), Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
@@ -450,23 +451,14 @@ pub(crate) struct Sums {
 
 /// Adds the counters of all threads up.
 pub(crate) fn sums() -> Sums {
-    let mut sums = Sums {
-        made: [0; CLASSES],
-        freed: [0; CLASSES],
-        large: [0; 4],
-    };
+    let mut sums = Sums { made: [0; CLASSES], freed: [0; CLASSES], large: [0; 4] };
     for cache in &REGISTRY.lock().all {
         for class in 0..CLASSES {
             // Freed first: a slot freed between the two reads is then counted as live, not as freed before it was made.
             sums.freed[class] += cache.freed[class].load(Ordering::Relaxed);
             sums.made[class] += cache.made[class].load(Ordering::Relaxed);
         }
-        let large = [
-            &cache.made_large,
-            &cache.freed_large,
-            &cache.made_large_bytes,
-            &cache.freed_large_bytes,
-        ];
+        let large = [&cache.made_large, &cache.freed_large, &cache.made_large_bytes, &cache.freed_large_bytes];
         for (sum, counter) in sums.large.iter_mut().zip(large) {
             *sum += counter.load(Ordering::Relaxed);
         }

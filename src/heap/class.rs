@@ -61,10 +61,7 @@ pub(crate) enum Fit {
 
 /// Finds the place for a value of `size` bytes, aligned to `align`.
 pub(crate) const fn fit(size: usize, align: usize) -> Fit {
-    assert!(
-        align <= MAX_ALIGN,
-        "tracegc: values aligned to more than 4096 bytes are not supported"
-    );
+    assert!(align <= MAX_ALIGN, "tracegc: values aligned to more than 4096 bytes are not supported");
     let slot = match HEADER.checked_add(size) {
         Some(slot) => slot,
         None => return Fit::Large(0), // refused when the span is made
@@ -78,7 +75,7 @@ pub(crate) const fn fit(size: usize, align: usize) -> Fit {
             class += 1;
         }
     }
-    Fit::Large(if align > HEADER { align - HEADER } else { 0 })
+    Fit::Large(align.saturating_sub(HEADER))
 }
 
 /// Pages of a span of this class: the fewest of some likely numbers that waste at most one part in 32.

@@ -32,12 +32,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Config {
-            gc_percent: Some(100),
-            memory_limit: None,
-            period: Duration::from_secs(120),
-            workers: cores.max(2),
-        }
+        Config { gc_percent: Some(100), memory_limit: None, period: Duration::from_secs(120), workers: cores.max(2) }
     }
 }
 
@@ -64,10 +59,7 @@ pub fn config() -> Config {
 /// # heap::set_config(heap::Config::default());
 /// ```
 pub fn set_config(config: Config) {
-    let config = Config {
-        workers: config.workers.max(1),
-        ..config
-    };
+    let config = Config { workers: config.workers.max(1), ..config };
     *CONFIG.lock() = Some(config);
     crate::cleanup::set_max_workers(config.workers);
     crate::collect::settings_changed(&config);

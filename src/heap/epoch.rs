@@ -72,7 +72,6 @@ impl Epoch {
 
     /// Ends it. The caller holds the lock of the deferred list.
     pub(crate) fn end(&self) {
-        self.0
-            .store(self.0.load(Ordering::Relaxed) & !1, Ordering::SeqCst);
+        self.0.store(self.0.load(Ordering::Relaxed) & !1, Ordering::SeqCst);
     }
 }

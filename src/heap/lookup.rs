@@ -32,11 +32,7 @@ pub(crate) fn lookup(addr: usize) -> Place {
                 let header = span.slot(index);
                 // SAFETY: slots below the extent have headers. Acquire: see `object`.
                 let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
-                if meta.is_live() {
-                    Place::Heap(header)
-                } else {
-                    Place::Outside
-                }
+                if meta.is_live() { Place::Heap(header) } else { Place::Outside }
             }
             _ => Place::Outside,
         },

@@ -10,6 +10,7 @@ mod epoch;
 mod lookup;
 pub(crate) mod os;
 pub(crate) mod pages;
+pub(crate) mod poison;
 pub(crate) mod segment;
 pub(crate) mod span;
 mod stats;
@@ -109,9 +110,7 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
         if span.kind() == span::Kind::Small {
             return span.slot_size.load(Ordering::Relaxed) as usize;
         }
-        let bytes = segment::Segment::of(header)
-            .as_ref()
-            .used_by(usize::from(span.pages.load(Ordering::Relaxed)));
+        let bytes = segment::Segment::of(header).as_ref().used_by(usize::from(span.pages.load(Ordering::Relaxed)));
         bytes - header.addr().get() % segment::PAGE
     }
 }

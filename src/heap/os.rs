@@ -87,13 +87,8 @@ pub(crate) fn advise_huge(_base: NonNull<u8>, _bytes: usize) {}
 ///
 /// The range lies in a reservation and holds nothing that is needed.
 #[cfg(all(unix, not(miri), not(loom)))]
-#[cfg_attr(tracegc_asan, expect(dead_code, reason = "the sanitizer does it"))]
 pub(crate) unsafe fn protect(base: NonNull<u8>, bytes: usize, accessible: bool) {
-    let rights = if accessible {
-        libc::PROT_READ | libc::PROT_WRITE
-    } else {
-        libc::PROT_NONE
-    };
+    let rights = if accessible { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
     if let Some((start, bytes)) = whole_pages(base, bytes) {
         // SAFETY: by contract nobody uses the range.
         unsafe { libc::mprotect(start, bytes, rights) };
@@ -127,7 +122,6 @@ mod portable {
     /// # Safety
     ///
     /// As for the other `protect`.
-    #[cfg_attr(miri, expect(dead_code, reason = "the interpreter does it"))]
     pub(crate) unsafe fn protect(_base: NonNull<u8>, _bytes: usize, _accessible: bool) {}
 }
 #[cfg(any(not(unix), miri, loom))]

@@ -13,17 +13,13 @@ use std::ptr::NonNull;
 use super::class::{CLASSES, span_pages};
 use super::segment::{HEAD_PAGES, MAX_SPAN_PAGES, PAGE, PAGES, Segment};
 use super::span::Span;
-use super::{EPOCH, os};
+use super::{EPOCH, os, poison};
 use crate::object::Header;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
 
 const SETS: usize = PAGES.div_ceil(64);
-const CHOICES: &[usize] = if cfg!(miri) {
-    &[2, 4, 8]
-} else {
-    &[8, 12, 16, 24, 32, 64]
-};
+const CHOICES: &[usize] = if cfg!(miri) { &[2, 4, 8] } else { &[8, 12, 16, 24, 32, 64] };
 const SPAN_PAGES: [usize; CLASSES] = {
     let mut pages = [0; CLASSES];
     let mut class = 0;
@@ -137,11 +133,7 @@ global! {
 impl Pages {
     pub(crate) const fn new() -> Self {
         Pages {
-            inner: Mutex::new(Inner {
-                segments: Vec::new(),
-                hint: 0,
-                limbo: Vec::new(),
-            }),
+            inner: Mutex::new(Inner { segments: Vec::new(), hint: 0, limbo: Vec::new() }),
             mapped: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
         }
@@ -173,11 +165,7 @@ impl Pages {
         self.span(bytes / PAGE, |span, base| {
             let header = span.make_large(base, bytes, lead, EPOCH.hint().birth());
             // SAFETY: the slot is ours; its meta word says "never used" before the extent says that it is there.
-            unsafe {
-                header
-                    .as_ref()
-                    .set_meta(crate::object::Meta::free(std::ptr::null_mut()), Ordering::Relaxed)
-            };
+            unsafe { header.as_ref().set_meta(crate::object::Meta::free(std::ptr::null_mut()), Ordering::Relaxed) };
             span.extent.store(1, Ordering::Release);
             header
         })
@@ -198,19 +186,14 @@ impl Pages {
         // SAFETY: segments on the list are mapped, and the lock is held.
         let this = unsafe { segment.as_ref() };
         let in_segment = pages.min(PAGES - first);
-        this.free.remove(
-            first,
-            if this.bytes == super::segment::SEGMENT {
-                pages
-            } else {
-                0
-            },
-        );
+        this.free.remove(first, if this.bytes == super::segment::SEGMENT { pages } else { 0 });
         this.dirty.insert(first, in_segment);
         let span = this.span(first);
         span.pages.store(in_segment as u16, Ordering::Relaxed);
         // SAFETY: the pages lie in the segment.
-        let made = make(span, unsafe { Segment::page(segment, first) });
+        let base = unsafe { Segment::page(segment, first) };
+        poison::unpoison(base.as_ptr(), this.used_by(pages));
+        let made = make(span, base);
         this.assign(first, in_segment, first);
         self.used.fetch_add(this.used_by(pages), Ordering::Relaxed);
         Some(made)
@@ -271,6 +254,13 @@ impl Pages {
         span.unmake();
         this.assign(first, pages, 0);
         self.used.fetch_sub(this.used_by(pages), Ordering::Relaxed);
+        // SAFETY: the pages lie in the segment.
+        let base = unsafe { Segment::page(segment, first) };
+        // In a segment of its own it goes back to the system now, who may give the addresses to anybody.
+        match this.bytes == super::segment::SEGMENT {
+            true => poison::poison(base.as_ptr(), this.used_by(pages)),
+            false => poison::unpoison(base.as_ptr(), this.used_by(pages)),
+        }
         if this.bytes != super::segment::SEGMENT {
             self.unlist(inner, segment);
             return;
@@ -296,6 +286,7 @@ impl Pages {
             inner.hint = inner.hint.min(index);
         }
         self.mapped.fetch_sub(bytes, Ordering::Relaxed);
+        poison::unpoison(segment.as_ptr().cast(), bytes);
         // SAFETY: none of its spans is in use, and it is off the list.
         unsafe { Segment::unmap(segment) };
     }

@@ -49,9 +49,7 @@ impl Segment {
         let bytes = if object <= MAX_SPAN_PAGES * PAGE {
             SEGMENT
         } else {
-            object
-                .checked_add(HEAD_PAGES * PAGE)?
-                .checked_next_multiple_of(SEGMENT)?
+            object.checked_add(HEAD_PAGES * PAGE)?.checked_next_multiple_of(SEGMENT)?
         };
         let base = super::os::map(bytes, SEGMENT)?.cast::<Segment>();
         // SAFETY: the reservation is larger than the head, aligned, and zeroed; all-zero bytes are valid for every field
@@ -98,11 +96,7 @@ impl Segment {
 
     /// Bytes that a span of so many pages stands for; one in a segment of its own has all of it.
     pub(crate) fn used_by(&self, pages: usize) -> usize {
-        if self.bytes == SEGMENT {
-            pages * PAGE
-        } else {
-            self.bytes - HEAD_PAGES * PAGE
-        }
+        if self.bytes == SEGMENT { pages * PAGE } else { self.bytes - HEAD_PAGES * PAGE }
     }
 
     /// The address of page `page`.
@@ -129,11 +123,7 @@ impl Segment {
                 let span = &self.spans[page];
                 // Acquire: the length that is read next is this span's, not one of an earlier life.
                 let is_span = usize::from(self.map[page].load(Ordering::Acquire)) == page;
-                page += if is_span {
-                    usize::from(span.pages.load(Ordering::Relaxed)).max(1)
-                } else {
-                    1
-                };
+                page += if is_span { usize::from(span.pages.load(Ordering::Relaxed)).max(1) } else { 1 };
                 if is_span && span.kind() != super::span::Kind::Free {
                     return Some(span);
                 }
@@ -205,12 +195,7 @@ impl Segment {
 #[inline]
 pub(crate) unsafe fn span_of<'a>(header: NonNull<Header>) -> &'a Span {
     // SAFETY: by contract the segment is there, and stays as long as the object does.
-    unsafe {
-        Segment::of(header)
-            .as_ref()
-            .spans
-            .get_unchecked(Segment::first_page(header))
-    }
+    unsafe { Segment::of(header).as_ref().spans.get_unchecked(Segment::first_page(header)) }
 }
 
 const LEAF_BITS: u32 = 13;

@@ -133,13 +133,7 @@ impl Span {
     }
 
     /// Makes the pages at `base` the place of one large object, whose header lies at `lead`.
-    pub(crate) fn make_large(
-        &self,
-        base: NonNull<u8>,
-        bytes: usize,
-        lead: usize,
-        birth: u16,
-    ) -> NonNull<Header> {
+    pub(crate) fn make_large(&self, base: NonNull<u8>, bytes: usize, lead: usize, birth: u16) -> NonNull<Header> {
         // SAFETY: the caller asked for pages for the lead and the object.
         let first = unsafe { base.add(lead) }.cast::<Header>();
         self.describe(first, bytes - lead, 1, birth);
@@ -155,10 +149,8 @@ impl Span {
 
     fn describe(&self, first: NonNull<Header>, size: usize, capacity: usize, birth: u16) {
         self.first.store(first.as_ptr(), Ordering::Relaxed);
-        self.slot_size
-            .store(u32::try_from(size).unwrap_or(u32::MAX), Ordering::Relaxed);
-        self.magic
-            .store((1 << 40) / size.max(1) as u64 + 1, Ordering::Relaxed);
+        self.slot_size.store(u32::try_from(size).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.magic.store((1 << 40) / size.max(1) as u64 + 1, Ordering::Relaxed);
         self.capacity.store(capacity as u32, Ordering::Relaxed);
         self.extent.store(0, Ordering::Relaxed);
         self.birth.store(birth, Ordering::Relaxed);
@@ -199,11 +191,7 @@ impl Span {
     pub(crate) fn slot_at(&self, addr: usize) -> Option<(usize, usize)> {
         let offset = addr.checked_sub(self.first().addr())?;
         let size = self.slot_size.load(Ordering::Relaxed) as usize;
-        let index = if self.capacity.load(Ordering::Relaxed) == 1 {
-            0
-        } else {
-            self.index_of_offset(offset)
-        };
+        let index = if self.capacity.load(Ordering::Relaxed) == 1 { 0 } else { self.index_of_offset(offset) };
         let made = self.extent.load(Ordering::Acquire) as usize;
         (index < made).then(|| (index, offset - index * size))
     }
@@ -230,12 +218,7 @@ impl Span {
             let new: SpecialTable = (0..capacity).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
             let new = Box::into_raw(new);
             // AcqRel: the winner's table is complete for whoever sees it.
-            match self.specials.compare_exchange(
-                ptr::null_mut(),
-                new.cast(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
+            match self.specials.compare_exchange(ptr::null_mut(), new.cast(), Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => table = new.cast(),
                 Err(other) => {
                     // SAFETY: it was made above and never shown to anybody.

@@ -67,10 +67,9 @@ pub fn stats() -> HeapStats {
     stats.allocated_objects = sums.made.iter().sum::<u64>() + made_large;
     stats.freed_objects = sums.freed.iter().sum::<u64>() + freed_large;
     stats.live_objects = stats.allocated_objects.saturating_sub(stats.freed_objects);
-    stats.live_bytes = (0..CLASSES)
-        .map(|class| sums.made[class].saturating_sub(sums.freed[class]) * SIZES[class] as u64)
-        .sum::<u64>()
-        + made_bytes.saturating_sub(freed_bytes);
+    stats.live_bytes =
+        (0..CLASSES).map(|class| sums.made[class].saturating_sub(sums.freed[class]) * SIZES[class] as u64).sum::<u64>()
+            + made_bytes.saturating_sub(freed_bytes);
     stats.span_bytes = PAGE_HEAP.used_bytes() as u64;
     stats.mapped_bytes = PAGE_HEAP.mapped_bytes() as u64;
     stats

@@ -4,8 +4,8 @@
 //! every count operation bumps in the same instruction. An increment adds `VERSION + 1`; a decrement adds
 //! `VERSION - 1`, whose borrow is paid by the version: the low half loses one and carries into the high half. "The
 //! word is the same as before" therefore means "no count operation happened in between", as long as fewer than 2^32
-//! operations fit in between: a verdict that takes longer than [`Count::VERSION_LIFETIME`] is abandoned, and 2^32
-//! operations on one word take longer than that.
+//! operations fit in between: words are read again at least every [`Count::VERSION_LIFETIME`], and 2^32 operations on
+//! one word take longer than that.
 //!
 //! # The candidate flag
 //!
@@ -69,7 +69,8 @@ pub(crate) enum Dropped {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    /// No verdict lasts longer (a count operation takes more than 2 ns, so 2^32 of them take more than 8 s).
+    /// The longest time between two readings that are compared (an atomic operation takes about a nanosecond where nobody
+    /// else uses the word, and longer elsewhere, so 2^32 of them take more than that).
     pub(crate) const VERSION_LIFETIME: Duration = Duration::from_secs(4);
 
     /// One handle. An object that can never be in a cycle is born as a candidate that nobody notes.
@@ -82,8 +83,7 @@ impl Count {
     #[inline]
     pub(crate) fn renew(&self, leaf: bool) {
         // Release: a collector that reads it sees that the slot had been freed, see `trace::tracer::may_visit`.
-        self.0
-            .store(if leaf { CANDIDATE | 1 } else { 1 }, Ordering::Release);
+        self.0.store(if leaf { CANDIDATE | 1 } else { 1 }, Ordering::Release);
     }
 
     #[inline]
@@ -128,10 +128,7 @@ impl Count {
     fn decrement_and_flag(&self, mut word: u64) -> Dropped {
         loop {
             let new = word.wrapping_add(DECREMENT) | if word & COUNT == 1 { 0 } else { CANDIDATE };
-            match self
-                .0
-                .compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(old) => return Self::judge(old),
                 Err(now) => word = now,
             }
@@ -157,12 +154,8 @@ impl Count {
                 overflow();
             }
             // Acquire: the new handle may be used as the ones before it.
-            match self.0.compare_exchange_weak(
-                word,
-                word.wrapping_add(INCREMENT),
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(word, word.wrapping_add(INCREMENT), Ordering::Acquire, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -173,12 +166,8 @@ impl Count {
     pub(crate) fn decrement_if_one(&self) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         while word & COUNT == 1 {
-            match self.0.compare_exchange_weak(
-                word,
-                word.wrapping_add(DECREMENT),
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(word, word.wrapping_add(DECREMENT), Ordering::SeqCst, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -223,8 +212,6 @@ impl Count {
 #[cold]
 #[inline(never)]
 fn overflow() -> ! {
-    eprintln!(
-        "tracegc: more than {LIMIT} handles to one object: aborting, since a wrapped count would free it in use"
-    );
+    eprintln!("tracegc: more than {LIMIT} handles to one object: aborting, since a wrapped count would free it in use");
     std::process::abort()
 }

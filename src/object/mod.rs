@@ -46,9 +46,7 @@ pub(crate) mod flag {
 
 const BIRTH_SHIFT: u32 = 48;
 #[cfg(not(target_pointer_width = "64"))]
-compile_error!(
-    "tracegc packs a 16-bit birth into its pointers to type information and needs a 64-bit target"
-);
+compile_error!("tracegc packs a 16-bit birth into its pointers to type information and needs a 64-bit target");
 
 /// A value of the meta word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,10 +97,7 @@ impl Meta {
     #[inline]
     pub(crate) fn info(self) -> &'static TypeInfo {
         debug_assert!(self.is_taken());
-        let info = self
-            .0
-            .map_addr(|a| a & ((1 << BIRTH_SHIFT) - 1) & !flag::ALL)
-            .cast::<TypeInfo>();
+        let info = self.0.map_addr(|a| a & ((1 << BIRTH_SHIFT) - 1) & !flag::ALL).cast::<TypeInfo>();
         // SAFETY: *meta word*: a slot that is taken holds the address of a static, with its provenance.
         unsafe { &*info }
     }
@@ -153,8 +148,7 @@ impl Header {
     #[inline]
     pub(crate) fn decrement(&self) -> Dropped {
         // Relaxed: read after the count, which was read with Acquire: if there are weak pointers, the flag is seen.
-        self.count
-            .decrement(|| !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
+        self.count.decrement(|| !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
     }
 
     #[inline]
@@ -186,10 +180,7 @@ impl Header {
     fn update(&self, f: impl Fn(usize) -> usize) -> Meta {
         let mut old = self.meta.load(Ordering::Relaxed);
         loop {
-            match self
-                .meta
-                .compare_exchange_weak(old, old.map_addr(&f), Ordering::SeqCst, Ordering::Relaxed)
-            {
+            match self.meta.compare_exchange_weak(old, old.map_addr(&f), Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return Meta(old),
                 Err(now) => old = now,
             }
@@ -201,10 +192,7 @@ impl Header {
     /// The header of a free slot.
     #[inline]
     pub(crate) fn free(next: *mut Header) -> Header {
-        Header {
-            count: Count::one(true),
-            meta: AtomicPtr::new(Meta::free(next).0),
-        }
+        Header { count: Count::one(true), meta: AtomicPtr::new(Meta::free(next).0) }
     }
 }
 

@@ -47,13 +47,7 @@ pub(crate) struct Farewell {
 impl Record {
     /// A record without an object yet.
     pub(crate) fn unborn() -> Arc<Record> {
-        Arc::new(Record {
-            weaks: AtomicUsize::new(0),
-            state: Mutex::new(State {
-                object: None,
-                cleanups: Vec::new(),
-            }),
-        })
+        Arc::new(Record { weaks: AtomicUsize::new(0), state: Mutex::new(State { object: None, cleanups: Vec::new() }) })
     }
 
     /// Makes it the record of an object, which has none.
@@ -63,9 +57,7 @@ impl Record {
     /// The object is alive, and nobody but the caller knows of it.
     pub(crate) unsafe fn bear(this: Arc<Record>, header: NonNull<Header>) {
         // SAFETY: by contract.
-        let place = unsafe { span_of(header) }
-            .specials(header, true)
-            .expect("made if absent");
+        let place = unsafe { span_of(header) }.specials(header, true).expect("made if absent");
         let raw = Arc::into_raw(this.clone()).cast_mut();
         place.store(raw.cast(), Ordering::Release);
         // SAFETY: by contract.
@@ -80,9 +72,7 @@ impl Record {
     /// The object is alive, and stays so during the call.
     pub(crate) unsafe fn of(header: NonNull<Header>) -> Arc<Record> {
         // SAFETY: by contract the object is there.
-        let place = unsafe { span_of(header) }
-            .specials(header, true)
-            .expect("made if absent");
+        let place = unsafe { span_of(header) }.specials(header, true).expect("made if absent");
         let mut found = place.load(Ordering::Acquire).cast::<Record>();
         if found.is_null() {
             let new = Record::unborn();
@@ -133,19 +123,14 @@ impl Record {
         let state = self.state.lock();
         let header = state.object?;
         // SAFETY: *records*: the slot is not freed before the record was cleared under its lock.
-        unsafe { header.as_ref() }
-            .count
-            .increment_unless_zero()
-            .then_some(header)
+        unsafe { header.as_ref() }.count.increment_unless_zero().then_some(header)
     }
 
     /// The object, if it is alive; only to look at its count.
     pub(crate) fn handles(&self) -> u64 {
         let state = self.state.lock();
         // SAFETY: as in `upgrade`.
-        state
-            .object
-            .map_or(0, |header| unsafe { header.as_ref() }.count.read().handles())
+        state.object.map_or(0, |header| unsafe { header.as_ref() }.count.read().handles())
     }
 
     /// Runs `f` while no upgrade and no downgrade happens; it is told the number of weak pointers.
@@ -250,11 +235,7 @@ impl Door {
         let state: *const Mutex<State> = &raw const record.state;
         // SAFETY: the lock lives as long as the record, which the door keeps, and longer than the guard (see `drop`).
         let state = std::mem::ManuallyDrop::new(unsafe { &*state }.lock());
-        Door {
-            header,
-            state,
-            record: Some(record),
-        }
+        Door { header, state, record: Some(record) }
     }
 
     /// The object is condemned: clears its record.

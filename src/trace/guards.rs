@@ -33,10 +33,7 @@ impl Guards {
         assert!(size_of::<G>() <= size_of::<Room>() && align_of::<G>() <= align_of::<Room>());
         // SAFETY: called once, on a room that a `G` was written to.
         let drop = |room: *mut Room| unsafe { room.cast::<G>().drop_in_place() };
-        let mut kept = Kept {
-            drop,
-            room: [MaybeUninit::uninit(); WORDS],
-        };
+        let mut kept = Kept { drop, room: [MaybeUninit::uninit(); WORDS] };
         // SAFETY: the room is large enough and aligned, as was just checked.
         unsafe { (&raw mut kept.room).cast::<G>().write(guard) };
         self.0.push(kept);

@@ -1,5 +1,6 @@
 //! The visitor, and what it does with an edge in each phase of a collection.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -51,6 +52,8 @@ pub struct Tracer<'a> {
     pub(crate) guards: Guards,
     /// A part of the object in hand could not be looked at.
     pub(crate) busy: bool,
+    /// Panics in `trace`, to be reported when no lock is held.
+    pub(crate) panics: Vec<Box<dyn Any + Send>>,
     in_flight: [Option<NonNull<Header>>; IN_FLIGHT],
     at: usize,
     carries: HashMap<usize, u64>,
@@ -117,10 +120,7 @@ impl Tracer<'_> {
             // SAFETY: the guard is kept, so what it protects stays borrowed.
             unsafe { &*target }.trace(self);
         } else {
-            let rescue = Rescue {
-                guards: &raw mut self.guards,
-                guard: ManuallyDrop::new(guard),
-            };
+            let rescue = Rescue { guards: &raw mut self.guards, guard: ManuallyDrop::new(guard) };
             (**rescue.guard).trace(self);
             rescue.release();
         }
@@ -139,6 +139,7 @@ impl Tracer<'_> {
             found: Vec::new(),
             guards: Guards::default(),
             busy: false,
+            panics: Vec::new(),
             in_flight: [None; IN_FLIGHT],
             at: 0,
             carries: HashMap::new(),
@@ -170,12 +171,8 @@ impl Tracer<'_> {
         !self.busy
     }
 
-    /// Runs a loop that traces objects; a panic in it is reported, and the loop goes on. `step` returns false at its end.
-    pub(crate) fn run(
-        &mut self,
-        mut step: impl FnMut(&mut Self) -> bool,
-        mut failed: impl FnMut(NonNull<Header>),
-    ) {
+    /// Runs a loop that traces objects; a panic in it is kept for a report, and the loop goes on. `step` returns false at its end.
+    pub(crate) fn run(&mut self, mut step: impl FnMut(&mut Self) -> bool, mut failed: impl FnMut(NonNull<Header>)) {
         loop {
             match catch_unwind(AssertUnwindSafe(|| while step(self) {})) {
                 Ok(()) => break,
@@ -183,7 +180,7 @@ impl Tracer<'_> {
                     if self.mode != Mode::Freeze {
                         self.guards.release(0);
                     }
-                    crate::cleanup::report_panic(crate::cleanup::PanicOrigin::Trace, payload);
+                    self.panics.push(payload);
                     if let Some(header) = self.current {
                         failed(header);
                     }

@@ -33,17 +33,11 @@ struct Tree<'a> {
 
 fn tree(bump: &Bump, depth: usize) -> &Tree<'_> {
     if depth == 0 {
-        bump.alloc(Tree {
-            _left: None,
-            _right: None,
-        })
+        bump.alloc(Tree { _left: None, _right: None })
     } else {
         let left = tree(bump, depth - 1);
         let right = tree(bump, depth - 1);
-        bump.alloc(Tree {
-            _left: Some(left),
-            _right: Some(right),
-        })
+        bump.alloc(Tree { _left: Some(left), _right: Some(right) })
     }
 }
 

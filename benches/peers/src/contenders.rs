@@ -143,10 +143,7 @@ mod boxed {
         type Tree = Box<TreeNode>;
         #[inline]
         fn tree(left: Option<Self::Tree>, right: Option<Self::Tree>) -> Self::Tree {
-            Box::new(TreeNode {
-                _left: left,
-                _right: right,
-            })
+            Box::new(TreeNode { _left: left, _right: right })
         }
     }
 }
@@ -190,8 +187,7 @@ mod tracegc_peer {
 mod peers {
     pub use super::{
         boa_peer::Boa, dumpster_sync::DumpsterSync, dumpster_unsync::DumpsterUnsync, gc_peer::RustGc,
-        jrsonnet_peer::Jrsonnet, jrsonnet_threaded::JrsonnetThreaded, rust_cc_peer::RustCc,
-        shredder_peer::Shredder,
+        jrsonnet_peer::Jrsonnet, jrsonnet_threaded::JrsonnetThreaded, rust_cc_peer::RustCc, shredder_peer::Shredder,
     };
 }
 

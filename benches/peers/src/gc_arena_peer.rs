@@ -90,13 +90,7 @@ fn list(n: usize) -> Arena<ListRoot> {
     let mut arena = Arena::<ListRoot>::new(|_| None);
     arena.mutate_root(|mc, root| {
         for i in 0..n as u64 {
-            *root = Some(Gc::new(
-                mc,
-                ListNode {
-                    value: i,
-                    tail: *root,
-                },
-            ));
+            *root = Some(Gc::new(mc, ListNode { value: i, tail: *root }));
         }
     });
     arena
@@ -152,23 +146,11 @@ struct Tree<'gc> {
 
 fn tree<'gc>(mc: &Mutation<'gc>, depth: usize) -> Gc<'gc, Tree<'gc>> {
     if depth == 0 {
-        Gc::new(
-            mc,
-            Tree {
-                _left: None,
-                _right: None,
-            },
-        )
+        Gc::new(mc, Tree { _left: None, _right: None })
     } else {
         let left = tree(mc, depth - 1);
         let right = tree(mc, depth - 1);
-        Gc::new(
-            mc,
-            Tree {
-                _left: Some(left),
-                _right: Some(right),
-            },
-        )
+        Gc::new(mc, Tree { _left: Some(left), _right: Some(right) })
     }
 }
 
@@ -193,9 +175,7 @@ struct RingNode<'gc> {
 impl<'gc> RingNode<'gc> {
     fn link(mc: &Mutation<'gc>, from: Gc<'gc, Self>, to: Gc<'gc, Self>) {
         let from = Gc::write(mc, from);
-        *gc_arena::barrier::field!(from, RingNode, next)
-            .unlock()
-            .borrow_mut() = Some(to);
+        *gc_arena::barrier::field!(from, RingNode, next).unlock().borrow_mut() = Some(to);
     }
 }
 
@@ -206,22 +186,10 @@ pub fn rings(o: &Opts) -> Sample {
         for _ in 0..n {
             arena.mutate(|mc, ()| {
                 for i in 0..100 {
-                    let first = Gc::new(
-                        mc,
-                        RingNode {
-                            next: RefLock::new(None),
-                            _payload: i,
-                        },
-                    );
+                    let first = Gc::new(mc, RingNode { next: RefLock::new(None), _payload: i });
                     let mut last = first;
                     for j in 1..10 {
-                        let next = Gc::new(
-                            mc,
-                            RingNode {
-                                next: RefLock::new(None),
-                                _payload: j,
-                            },
-                        );
+                        let next = Gc::new(mc, RingNode { next: RefLock::new(None), _payload: j });
                         RingNode::link(mc, last, next);
                         last = next;
                     }
@@ -274,12 +242,7 @@ fn graph(n: usize, shape: impl FnOnce(&mut dyn FnMut(usize, usize, usize)) -> Op
     let mut arena = Graph::new(|_| Vec::new());
     arena.mutate_root(|mc, nodes| {
         for i in 0..n as u64 {
-            let edges = RefLock::new(Edges {
-                a: None,
-                b: None,
-                c: None,
-                d: None,
-            });
+            let edges = RefLock::new(Edges { a: None, b: None, c: None, d: None });
             nodes.push(Gc::new(mc, Quad { edges, _payload: i }));
         }
         let root = shape(&mut |from, edge, to| Quad::set(mc, nodes[from], edge, nodes[to]));
@@ -339,9 +302,7 @@ fn collect_root(o: &Opts, n: usize) -> Sample {
         arena.mutate_root(|_, nodes| nodes.clear());
         finish(&mut arena);
     });
-    sample
-        .with("all dead", dead.wall())
-        .with("all dead CPU", dead.cpu())
+    sample.with("all dead", dead.wall()).with("all dead CPU", dead.cpu())
 }
 
 macro_rules! collections {

@@ -56,10 +56,7 @@ impl Sample {
 }
 
 fn clock(id: libc::clockid_t) -> f64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for writes.
     let result = unsafe { libc::clock_gettime(id, &mut time) };
     assert_eq!(result, 0, "clock_gettime");
@@ -82,26 +79,13 @@ pub fn measure<R>(ops: usize, work: impl FnOnce() -> R) -> (Sample, R) {
     let result = work();
     let wall_ns = wall.elapsed().as_nanos() as f64;
     let (own_ns, cpu_ns) = (thread_cpu() - own, process_cpu() - cpu);
-    (
-        Sample {
-            ops: ops as f64,
-            wall_ns,
-            cpu_ns,
-            own_ns,
-            extra: Vec::new(),
-        },
-        result,
-    )
+    (Sample { ops: ops as f64, wall_ns, cpu_ns, own_ns, extra: Vec::new() }, result)
 }
 
 /// Bytes resident now.
 pub fn rss() -> f64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: f64 = statm
-        .split_whitespace()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(f64::NAN);
+    let pages: f64 = statm.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(f64::NAN);
     // SAFETY: no preconditions.
     pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as f64
 }
@@ -178,9 +162,7 @@ fn parse() -> Args {
 impl Args {
     fn wants(&self, contender: &Contender) -> bool {
         match &self.contenders {
-            Some(wanted) => wanted
-                .iter()
-                .any(|w| contender.name.to_lowercase().starts_with(&w.to_lowercase())),
+            Some(wanted) => wanted.iter().any(|w| contender.name.to_lowercase().starts_with(&w.to_lowercase())),
             None => true,
         }
     }
@@ -198,10 +180,7 @@ impl Args {
         // SAFETY: between fork and exec only `getrlimit` and `setrlimit` are called.
         unsafe {
             command.pre_exec(|| {
-                let mut limit = libc::rlimit {
-                    rlim_cur: 0,
-                    rlim_max: 0,
-                };
+                let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
                 if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 {
                     limit.rlim_cur = limit.rlim_max.min(4 << 30);
                     libc::setrlimit(libc::RLIMIT_STACK, &limit);
@@ -245,35 +224,20 @@ pub fn main(allocator: &str) -> ExitCode {
     let mut failed = false;
     for workload in chosen {
         // A process for each: what one workload does to a heap, or to the threshold of a collector, is not the next one's.
-        let status = args
-            .again()
-            .args(["--workload", workload.name])
-            .status()
-            .expect("a child process");
+        let status = args.again().args(["--workload", workload.name]).status().expect("a child process");
         if !status.success() {
             println!("\n{} ended with {status}\n", workload.name);
             failed = true;
         }
     }
-    if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// In the child of a child: one contender, once; the sample goes to standard output.
 fn run_once(workload: &Workload, only: &str, opts: &Opts) {
-    let contender = workload
-        .contenders
-        .iter()
-        .find(|c| c.name == only)
-        .expect("a contender");
+    let contender = workload.contenders.iter().find(|c| c.name == only).expect("a contender");
     let sample = (contender.run)(opts);
-    print!(
-        "{} {} {} {}",
-        sample.ops, sample.wall_ns, sample.cpu_ns, sample.own_ns
-    );
+    print!("{} {} {} {}", sample.ops, sample.wall_ns, sample.cpu_ns, sample.own_ns);
     for (name, value) in &sample.extra {
         print!(" {}={value}", name.replace(' ', "_"));
     }
@@ -290,12 +254,7 @@ fn run_isolated(workload: &Workload, contender: &Contender, args: &Args) -> Opti
         .spawn()
         .expect("a child process");
     let mut out = String::new();
-    child
-        .stdout
-        .take()
-        .expect("a pipe")
-        .read_to_string(&mut out)
-        .expect("the figures of the child");
+    child.stdout.take().expect("a pipe").read_to_string(&mut out).expect("the figures of the child");
     let mut status = 0;
     // SAFETY: all zeroes is a valid `rusage`.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -306,18 +265,11 @@ fn run_isolated(workload: &Workload, contender: &Contender, args: &Args) -> Opti
     }
     let mut words = out.split_whitespace();
     let mut number = || words.next().and_then(|word| word.parse::<f64>().ok());
-    let mut sample = Sample {
-        ops: number()?,
-        wall_ns: number()?,
-        cpu_ns: number()?,
-        own_ns: number()?,
-        extra: Vec::new(),
-    };
+    let mut sample =
+        Sample { ops: number()?, wall_ns: number()?, cpu_ns: number()?, own_ns: number()?, extra: Vec::new() };
     for word in words {
         let (name, value) = word.split_once('=')?;
-        sample
-            .extra
-            .push((name.replace('_', " ").leak(), value.parse().ok()?));
+        sample.extra.push((name.replace('_', " ").leak(), value.parse().ok()?));
     }
     // Kilobytes on Linux, bytes on macOS.
     let unit = if cfg!(target_os = "linux") { 1024.0 } else { 1.0 };
@@ -373,10 +325,7 @@ fn number(value: f64) -> String {
 }
 
 fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]) -> String {
-    let arc = contenders
-        .iter()
-        .position(|c| c.name == "Arc")
-        .map(|i| &samples[i]);
+    let arc = contenders.iter().position(|c| c.name == "Arc").map(|i| &samples[i]);
     let arc_wall = arc.map_or(f64::NAN, |s| median(s.iter().map(Sample::wall)));
     let arc_cpu = arc.map_or(f64::NAN, |s| median(s.iter().map(Sample::cpu)));
     let mut extras: Vec<&str> = Vec::new();
@@ -386,15 +335,7 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
         }
     }
 
-    let mut head = vec![
-        "contender",
-        "wall",
-        "CPU",
-        "other threads",
-        "fastest..slowest",
-        "x Arc wall",
-        "x Arc CPU",
-    ];
+    let mut head = vec!["contender", "wall", "CPU", "other threads", "fastest..slowest", "x Arc wall", "x Arc CPU"];
     head.extend(&extras);
     let mut rows = vec![head.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()];
     for (contender, samples) in contenders.iter().zip(samples) {
@@ -406,11 +347,7 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
         }
         let wall = median(samples.iter().map(Sample::wall));
         let cpu = median(samples.iter().map(Sample::cpu));
-        let other = median(
-            samples
-                .iter()
-                .map(|s| (1.0 - s.own_ns / s.cpu_ns).max(0.0) * 100.0),
-        );
+        let other = median(samples.iter().map(|s| (1.0 - s.own_ns / s.cpu_ns).max(0.0) * 100.0));
         let fastest = samples.iter().map(Sample::wall).fold(f64::INFINITY, f64::min);
         let slowest = samples.iter().map(Sample::wall).fold(0.0, f64::max);
         let mut row = vec![
@@ -423,20 +360,14 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
             number(cpu / arc_cpu),
         ];
         for extra in &extras {
-            let found = |s: &Sample| {
-                s.extra
-                    .iter()
-                    .find(|(name, _)| name == extra)
-                    .map(|(_, value)| *value)
-            };
+            let found = |s: &Sample| s.extra.iter().find(|(name, _)| name == extra).map(|(_, value)| *value);
             row.push(number(median(samples.iter().filter_map(found))));
         }
         rows.push(row);
     }
 
-    let widths: Vec<usize> = (0..head.len())
-        .map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..head.len()).map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
     let mut out = format!(
         "### {}\n\n{} ({} rounds)\n\n",
         workload.name,
@@ -445,11 +376,7 @@ fn table(workload: &Workload, contenders: &[&Contender], samples: &[Vec<Sample>]
     );
     for (i, row) in rows.iter().enumerate() {
         for (c, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            out += &if c == 0 {
-                format!("| {cell:<width$} ")
-            } else {
-                format!("| {cell:>width$} ")
-            };
+            out += &if c == 0 { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
         }
         out += "|\n";
         if i == 0 {

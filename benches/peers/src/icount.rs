@@ -57,9 +57,7 @@ fn usage() -> ! {
 /// Runs what the command line asks for.
 pub fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [workload, contender, n] = args.as_slice() else {
-        usage()
-    };
+    let [workload, contender, n] = args.as_slice() else { usage() };
     let Ok(n) = n.parse() else { usage() };
     match contender.as_str() {
         "arc" => run::<Arc>(workload, n),

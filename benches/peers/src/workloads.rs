@@ -60,14 +60,7 @@ macro_rules! contenders {
 }
 
 fn workload(name: &'static str, about: &'static str, rounds: usize, contenders: Vec<Contender>) -> Workload {
-    Workload {
-        name,
-        about,
-        rounds,
-        big: false,
-        isolated: false,
-        contenders,
-    }
+    Workload { name, about, rounds, big: false, isolated: false, contenders }
 }
 
 /// All workloads.
@@ -380,11 +373,7 @@ fn clone_drop_other<P: SendPeer>(o: &Opts) -> Sample {
 }
 
 /// Runs `work` on this thread and on another, both at once; the sample is of one of the two, the CPU time of both.
-fn on_two_threads(
-    ops: usize,
-    here: impl FnOnce(&Barrier),
-    there: impl FnOnce(&Barrier) + Send,
-) -> (Sample, [f64; 2]) {
+fn on_two_threads(ops: usize, here: impl FnOnce(&Barrier), there: impl FnOnce(&Barrier) + Send) -> (Sample, [f64; 2]) {
     let (start, end) = (Barrier::new(2), Barrier::new(2));
     let timed = |work: &mut dyn FnMut()| {
         let (own, wall) = (thread_cpu(), Instant::now());
@@ -479,11 +468,7 @@ fn alloc_two_threads<P: Basic>(o: &Opts) -> Sample {
         });
         one.join().expect("the one thread")
     });
-    let (sample, _) = on_two_threads(
-        batches * 1_000,
-        |_| alloc_batches::<P>(batches),
-        |_| alloc_batches::<P>(batches),
-    );
+    let (sample, _) = on_two_threads(batches * 1_000, |_| alloc_batches::<P>(batches), |_| alloc_batches::<P>(batches));
     P::collect();
     let two = sample.wall();
     sample.with("one thread", one).with("scaling", 2.0 * one / two)
@@ -593,9 +578,7 @@ pub fn edges(n: usize, shape: Shape, mut link: impl FnMut(usize, usize, usize)) 
 
 fn graph<P: Peer>(n: usize, shape: Shape) -> (Vec<P::Quad>, usize) {
     let nodes: Vec<_> = (0..n as u64).map(P::quad).collect();
-    let root = edges(n, shape, |from, edge, to| {
-        P::set(&nodes[from], edge, Some(nodes[to].clone()))
-    });
+    let root = edges(n, shape, |from, edge, to| P::set(&nodes[from], edge, Some(nodes[to].clone())));
     (nodes, root)
 }
 
@@ -659,9 +642,7 @@ fn collect_root<P: Peer>(o: &Opts, n: usize) -> Sample {
         drop(root);
         P::collect();
     });
-    sample
-        .with("all dead", dead.wall())
-        .with("all dead CPU", dead.cpu())
+    sample.with("all dead", dead.wall()).with("all dead CPU", dead.cpu())
 }
 
 macro_rules! collections {
@@ -698,11 +679,7 @@ fn collect_half_dead<P: Peer>(o: &Opts) -> Sample {
     let mut living = Vec::with_capacity(half);
     let mut dead = Vec::with_capacity(half);
     for (i, node) in nodes.into_iter().enumerate() {
-        if i % 2 == 0 {
-            living.push(node)
-        } else {
-            dead.push(node)
-        }
+        if i % 2 == 0 { living.push(node) } else { dead.push(node) }
     }
     touch::<P>(&living);
     touch::<P>(&dead);
@@ -759,10 +736,7 @@ fn mutate<P: SendPeer>(o: &Opts, collecting: bool) -> Sample {
     let (nodes, _) = graph::<P>(live, Shape::Random);
     P::collect();
     let (stop, collections) = (AtomicBool::new(false), AtomicU64::new(0));
-    let mut histogram = Histogram {
-        buckets: vec![0; 64 * 32],
-        max: 0,
-    };
+    let mut histogram = Histogram { buckets: vec![0; 64 * 32], max: 0 };
     let sample = thread::scope(|scope| {
         if collecting && P::CYCLES {
             let collector = || {
@@ -773,9 +747,7 @@ fn mutate<P: SendPeer>(o: &Opts, collecting: bool) -> Sample {
             };
             // Room for those that trace recursively.
             let builder = thread::Builder::new().stack_size(1 << 30);
-            builder
-                .spawn_scoped(scope, collector)
-                .expect("the collecting thread");
+            builder.spawn_scoped(scope, collector).expect("the collecting thread");
         }
         let mut random = Random::new();
         let (mut sample, turns) = measure(1, || {

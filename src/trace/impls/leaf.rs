@@ -6,9 +6,7 @@
 use std::marker::{PhantomData, PhantomPinned};
 use std::mem::{Discriminant, ManuallyDrop, MaybeUninit};
 use std::sync::atomic;
-use std::{
-    alloc, any, cmp, convert, env, error, ffi, fmt, fs, hash, io, net, num, ops, panic, path, process, ptr,
-};
+use std::{alloc, any, cmp, convert, env, error, ffi, fmt, fs, hash, io, net, num, ops, panic, path, process, ptr};
 use std::{rc, str, string, sync, task, thread, time};
 
 use crate::{Trace, Tracer};
@@ -225,12 +223,7 @@ leaf!(
     sync::mpsc::TryRecvError,
     std::backtrace::Backtrace,
 );
-unsized_leaf!(
-    dyn error::Error,
-    dyn error::Error + Send,
-    dyn error::Error + Sync,
-    dyn error::Error + Send + Sync,
-);
+unsized_leaf!(dyn error::Error, dyn error::Error + Send, dyn error::Error + Sync, dyn error::Error + Send + Sync,);
 
 // Hashers.
 leaf!(hash::DefaultHasher, hash::RandomState);
