@@ -406,7 +406,7 @@ fn a06_over_aligned_values() {
         })*};
     }
     for arena in [Arena::new(), Arena::with_chunk_size(1), Arena::with_chunk_size(1 << 20)] {
-        check!(arena, 1 2 4 8 16 32 64 128 256 512 1024 2048 4096);
+        check!(arena, 2 4 8 16 32 64 128 256 512 1024 2048 4096);
     }
 }
 
@@ -551,7 +551,7 @@ fn a08_into_gc_promotes() {
     assert_eq!(*name, "name");
     assert_eq!(*words, ["one", "two"]);
     assert_eq!(&*text, "text");
-    assert!(none.is_empty() && *unit == ());
+    assert!(none.is_empty() && Gc::strong_count(&unit) == 1);
     assert!(large.iter().all(|&n| n == 7));
     // The value is an object now, of one owner, and accepts what objects accept.
     assert_eq!(Gc::strong_count(&words), 1);

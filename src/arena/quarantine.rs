@@ -14,14 +14,18 @@
 //! the page heap. Until then its addresses are not used again.
 
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 
 use super::chunk::Chunk;
+use crate::heap::{os, poison};
 use crate::sync::{Mutex, global};
 
 /// Full chunks are quarantined.
 const FULL: bool = cfg!(any(miri, tracegc_asan, tracegc_hardened));
 /// So is the chunk that values were last placed in.
 const CURRENT: bool = cfg!(any(miri, tracegc_asan));
+/// The use of a quarantined chunk faults.
+const FAULTS: bool = cfg!(all(tracegc_hardened, not(any(miri, tracegc_asan))));
 /// Bytes of quarantined chunks at most.
 const CAP: usize = if cfg!(miri) { 1 << 20 } else { 32 << 20 };
 
@@ -69,53 +73,29 @@ fn enter(chunk: Chunk) {
     released.iter().for_each(unseal);
 }
 
-#[cfg(miri)]
+/// Makes any use of the chunk known.
 fn seal(chunk: &Chunk) {
-    let blank = Vec::<u8>::with_capacity(chunk.bytes());
-    // SAFETY: the chunk is ours, and the vector has as many bytes, none of them initialised: now the chunk's are not.
-    unsafe {
-        chunk
-            .base()
-            .cast::<std::mem::MaybeUninit<u8>>()
-            .as_ptr()
-            .copy_from_nonoverlapping(blank.as_ptr().cast(), chunk.bytes());
+    let (start, bytes) = (chunk.base(), chunk.bytes());
+    poison::poison(start.as_ptr(), bytes);
+    if cfg!(miri) {
+        let blank = Vec::<MaybeUninit<u8>>::with_capacity(bytes);
+        // SAFETY: the chunk is ours, and the vector has as many bytes, none of them initialised: now the chunk's are not.
+        unsafe { start.cast::<MaybeUninit<u8>>().as_ptr().copy_from_nonoverlapping(blank.as_ptr(), bytes) };
+    }
+    if FAULTS {
+        // SAFETY: the chunk is ours and holds nothing. It takes no memory while it waits.
+        unsafe {
+            os::decommit(start, bytes);
+            os::protect(start, bytes, false);
+        }
     }
 }
 
-#[cfg(miri)]
-fn unseal(_: &Chunk) {}
-
-#[cfg(all(tracegc_asan, not(miri)))]
-mod asan {
-    unsafe extern "C" {
-        pub(super) fn __asan_poison_memory_region(start: *const std::ffi::c_void, bytes: usize);
-        pub(super) fn __asan_unpoison_memory_region(start: *const std::ffi::c_void, bytes: usize);
-    }
-}
-
-#[cfg(all(tracegc_asan, not(miri)))]
-fn seal(chunk: &Chunk) {
-    // SAFETY: the chunk is ours, and nobody uses it until it is unsealed.
-    unsafe { asan::__asan_poison_memory_region(chunk.base().as_ptr().cast(), chunk.bytes()) };
-}
-
-#[cfg(all(tracegc_asan, not(miri)))]
+/// Makes the chunk fit for the page heap.
 fn unseal(chunk: &Chunk) {
-    // SAFETY: as for the other direction.
-    unsafe { asan::__asan_unpoison_memory_region(chunk.base().as_ptr().cast(), chunk.bytes()) };
-}
-
-#[cfg(not(any(miri, tracegc_asan)))]
-fn seal(chunk: &Chunk) {
-    // SAFETY: the chunk is ours and holds nothing. It takes no memory while it waits.
-    unsafe {
-        crate::heap::os::decommit(chunk.base(), chunk.bytes());
-        crate::heap::os::protect(chunk.base(), chunk.bytes(), false);
+    poison::unpoison(chunk.base().as_ptr(), chunk.bytes());
+    if FAULTS {
+        // SAFETY: the chunk is ours.
+        unsafe { os::protect(chunk.base(), chunk.bytes(), true) };
     }
-}
-
-#[cfg(not(any(miri, tracegc_asan)))]
-fn unseal(chunk: &Chunk) {
-    // SAFETY: the chunk is ours.
-    unsafe { crate::heap::os::protect(chunk.base(), chunk.bytes(), true) };
 }
