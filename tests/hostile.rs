@@ -489,7 +489,7 @@ fn thread_local_destructors_use_weak_pointers_and_cleanups() {
         let weak = Gc::downgrade(&node);
         weak.upgrade().unwrap().counted.check();
         Gc::add_cleanup(&node, count.clone(), |count| {
-            drop(count.fetch_add(1, Ordering::SeqCst))
+            _ = count.fetch_add(1, Ordering::SeqCst)
         })
         .unwrap();
         let stopped = Gc::add_cleanup(&node, (), |()| unreachable!()).unwrap();
