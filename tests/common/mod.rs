@@ -131,7 +131,8 @@ pub(crate) fn ring(len: usize, drops: &Drops) -> Gc<Node> {
 }
 
 /// Runs `body` in a process of its own, which runs nothing else but the test `name`, the caller; returns what came of
-/// it. Under Miri there are no processes: it runs here then, and `None` is returned.
+/// it. Under Miri there are no processes: it runs here then, and `None` is returned. A
+/// child that hangs is ended.
 pub(crate) fn child(name: &str, body: impl FnOnce()) -> Option<Output> {
     const VAR: &str = "TRACEGC_TEST_CHILD";
     if cfg!(miri) {
@@ -139,6 +140,11 @@ pub(crate) fn child(name: &str, body: impl FnOnce()) -> Option<Output> {
         return None;
     }
     if std::env::var_os(VAR).is_some_and(|value| value == name) {
+        std::thread::spawn(|| {
+            std::thread::sleep(LONG / 2);
+            eprintln!("the child hangs");
+            std::process::abort();
+        });
         body();
         // Whatever the parent looks at has happened.
         std::process::exit(0);
