@@ -2,6 +2,8 @@
 
 mod common;
 
+#![allow(clippy::type_complexity, clippy::modulo_one, reason = "types and alignments of all kinds")]
+
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::mem;

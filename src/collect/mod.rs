@@ -209,11 +209,13 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     collector.last = stats;
     let burial = burials::begin();
     drop(collector);
-    // Outside of all locks: the hook is the user's.
+    let mut panics = Vec::new();
+    reclaim::bury(burial, condemned, deferred, &mut panics);
+    // With nothing held or waited for by others: the hook is the user's.
+    reclaim::report(panics);
     for payload in std::mem::take(&mut tracer.panics) {
         cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
     }
-    reclaim::bury(burial, condemned, deferred);
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
     FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 //! Drop glue runs outside of all locks of this crate and may do anything. An object whose last handle is dropped inside
 //! the drop glue of another waits in a list of its thread, so however deep a structure is, nothing recurses.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -80,9 +81,26 @@ unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: boo
 #[inline(never)]
 unsafe fn reclaim_all(cache: &Cache, header: NonNull<Header>) {
     cache.local.reclaiming.set(true);
+    let mut panics = Vec::new();
     // SAFETY: by contract.
-    unsafe { drain(cache, Some(header)) };
+    unsafe { drain(cache, Some(header), &mut panics) };
     cache.local.reclaiming.set(false);
+    // SAFETY: *owner fields*; the borrow ends at once.
+    if !unsafe { &*cache.local.burying.get() }.is_empty() {
+        // Drop glue called `collect`, which left the rest to this.
+        settle_burials(cache);
+    }
+    report(panics);
+}
+
+/// A panic that was caught.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Reports panics in drop glue. The hook is the user's: nothing may be held.
+pub(crate) fn report(panics: Vec<Payload>) {
+    for payload in panics {
+        cleanup::report_panic(cleanup::PanicOrigin::Drop, payload);
+    }
 }
 
 /// Puts a dead object on the list of the running collection, unless that has ended.
@@ -112,17 +130,17 @@ pub(crate) fn end_collection() -> Deferred {
     std::mem::take(&mut *deferred)
 }
 
-/// Destroys an object and what dies with it, until nothing is left. A panic in drop glue is reported, and the rest goes
-/// on.
+/// Destroys an object and what dies with it, until nothing is left. A panic in drop glue is kept for a report, and
+/// the rest goes on.
 ///
 /// # Safety
 ///
 /// The object is the caller's, its count is zero, and no collection may look at it; the thread's `reclaiming` flag is
 /// set.
-unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>) {
+unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>, panics: &mut Vec<Payload>) {
     // SAFETY: *owner fields*; the borrow ends before anything calls back.
     let next = || unsafe { (*cache.local.dying.get()).pop() };
-    guarded(|| {
+    guarded(panics, || {
         while let Some(header) = first.take().or_else(next) {
             // SAFETY: by contract, and what is on the list is this thread's.
             unsafe { destroy(cache, header) };
@@ -137,10 +155,10 @@ unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>) {
 }
 
 /// Runs a loop that goes on where it was when drop glue in it panics.
-fn guarded(mut work: impl FnMut()) {
+fn guarded(panics: &mut Vec<Payload>, mut work: impl FnMut()) {
     while let Err(payload) = catch_unwind(AssertUnwindSafe(&mut work)) {
         DROP_PANICS.fetch_add(1, Ordering::Relaxed);
-        cleanup::report_panic(cleanup::PanicOrigin::Drop, payload);
+        panics.push(payload);
     }
 }
 
@@ -186,23 +204,19 @@ fn queue(farewell: Farewell) {
     }
 }
 
-/// Destroys what a collection condemned and what waited for its end.
-pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred) {
+/// Destroys what a collection condemned and what waited for its end. Panics in drop glue are left in `panics`.
+pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics: &mut Vec<Payload>) {
     with_cache(|cache| {
-        let mut numbers = deferred.burials;
-        numbers.push(number);
-        // SAFETY: *owner fields*: only this thread uses them, and the borrow ends at once.
-        let outer_burying = std::mem::replace(unsafe { &mut *cache.local.burying.get() }, numbers.clone());
-        let outer_handed = cache.local.handed_to.replace(None);
         let outer = cache.local.reclaiming.replace(true);
-        let drain_inner = || {
-            if !outer {
-                // SAFETY: what is on the list is this thread's.
-                unsafe { drain(cache, None) };
-            }
-        };
+        // SAFETY: *owner fields*: only this thread uses them, and the borrow ends at once.
+        unsafe {
+            let burying = &mut *cache.local.burying.get();
+            burying.extend(deferred.burials);
+            burying.push(number);
+        }
+        cache.local.handed_to.set(None);
         let mut objects = condemned.objects.iter();
-        guarded(|| {
+        guarded(panics, || {
             for &header in objects.by_ref() {
                 // SAFETY: *verdict*: the objects are the collector's; all slots stay until all drop glue has run.
                 unsafe {
@@ -213,7 +227,6 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred) {
                 }
             }
         });
-        drain_inner();
         for &header in &condemned.objects {
             // SAFETY: the value is gone, and so are the edges to it.
             unsafe { cache.free(header) };
@@ -222,20 +235,28 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred) {
             queue(farewell);
         }
         let mut deferred = deferred.objects.into_iter();
-        guarded(|| {
+        guarded(panics, || {
             for header in deferred.by_ref() {
                 // SAFETY: what was deferred is the collector's now, and no collection that may look at it runs: one that
                 // began since finds its count at zero.
                 unsafe { destroy(cache, header) };
-                drain_inner();
             }
         });
-        drain_inner();
-        cache.local.reclaiming.set(outer);
+        if !outer {
+            // SAFETY: what is on the list is this thread's.
+            unsafe { drain(cache, None, panics) };
+            cache.local.reclaiming.set(false);
+        }
         notes::hand_over(cache);
-        // SAFETY: as above.
-        unsafe { *cache.local.burying.get() = outer_burying };
-        cache.local.handed_to.set(outer_handed);
-        burials::end(&numbers);
+        if !outer {
+            settle_burials(cache);
+        }
     });
+}
+
+/// Ends the burials that this thread was at work for, when all that died in its hands is gone.
+fn settle_burials(cache: &Cache) {
+    // SAFETY: *owner fields*; the borrow ends at once.
+    let burying = unsafe { std::mem::take(&mut *cache.local.burying.get()) };
+    burials::end(&burying);
 }
