@@ -1,8 +1,8 @@
 //! `Gc` and collections. The numbers are those of the list of behaviours.
 
-mod common;
-
 #![allow(clippy::type_complexity, clippy::modulo_one, reason = "types and alignments of all kinds")]
+
+mod common;
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
