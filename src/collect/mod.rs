@@ -16,6 +16,7 @@ pub(crate) use trial::READING;
 use std::cell::Cell;
 use std::time::Instant;
 
+use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -208,6 +209,10 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     drop(collector);
     reclaim::bury(condemned, deferred);
     end_burial(burial);
+    // Here nobody waits for this thread.
+    for payload in tracer.panics {
+        cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
+    }
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
     FIGURES

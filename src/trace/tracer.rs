@@ -1,5 +1,6 @@
 //! The visitor, and what it does with an edge in each phase of a collection.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -56,6 +57,8 @@ pub struct Tracer<'a> {
     carries: HashMap<usize, u64>,
     /// The object in hand, for messages.
     current: Option<NonNull<Header>>,
+    /// What panics in `Trace` impls carried, to be reported when no lock is held any more.
+    pub(crate) panics: Vec<Box<dyn Any + Send>>,
     _one_collection: PhantomData<&'a mut ()>,
 }
 
@@ -143,6 +146,7 @@ impl Tracer<'_> {
             at: 0,
             carries: HashMap::new(),
             current: None,
+            panics: Vec::new(),
             _one_collection: PhantomData,
         }
     }
@@ -170,7 +174,7 @@ impl Tracer<'_> {
         !self.busy
     }
 
-    /// Runs a loop that traces objects; a panic in it is reported, and the loop goes on. `step` returns false at its end.
+    /// Runs a loop that traces objects; a panic in it is kept for a report, and the loop goes on. `step` returns false at its end.
     pub(crate) fn run(
         &mut self,
         mut step: impl FnMut(&mut Self) -> bool,
@@ -183,7 +187,7 @@ impl Tracer<'_> {
                     if self.mode != Mode::Freeze {
                         self.guards.release(0);
                     }
-                    crate::cleanup::report_panic(crate::cleanup::PanicOrigin::Trace, payload);
+                    self.panics.push(payload);
                     if let Some(header) = self.current {
                         failed(header);
                     }
