@@ -533,7 +533,7 @@ fn g06_collect_in_drop() {
     let drops = Drops::new();
     // In the drop of a last handle, with garbage around; and in a condemned set.
     drop(ring(3, &drops));
-    drop(Node::with(&drops, OnDrop::new(|| drop(collect()))));
+    drop(Node::with(&drops, OnDrop::new(|| _ = collect())));
     collect();
     assert_eq!(drops.count(), 4);
     let other = drops.clone();
