@@ -13,6 +13,8 @@ pub(crate) mod pages;
 pub(crate) mod segment;
 pub(crate) mod span;
 mod stats;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub(crate) use cache::Cache;
 pub use config::{Config, config, set_config};
