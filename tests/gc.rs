@@ -556,6 +556,47 @@ fn g06_collect_from_many_threads_at_once() {
     assert_eq!(drops.count(), 8 * 5 * rounds);
 }
 
+/// What dies while one collection runs is put off to its end, and may come to another one there.
+#[test]
+fn g06_collect_is_exact_while_others_collect() {
+    let (rounds, len) = match (cfg!(miri), cfg!(debug_assertions)) {
+        (true, _) => (3, 10),
+        (_, true) => (10, 100_000),
+        _ => (20, 300_000),
+    };
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        collect();
+                    }
+                })
+            })
+            .collect();
+        for round in 0..rounds {
+            let drops = Drops::new();
+            let mut chain = Node::new(&drops);
+            for _ in 1..len {
+                let node = Node::new(&drops);
+                *node.next.lock().unwrap() = Some(chain);
+                chain = node;
+            }
+            drop(chain);
+            collect();
+            if drops.count() != len {
+                done.store(true, Ordering::Relaxed);
+            }
+            assert_eq!(drops.count(), len, "round {round}");
+        }
+        done.store(true, Ordering::Relaxed);
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
 #[test]
 fn g07_panicking_drop_in_a_condemned_set() {
     let drops = Drops::new();
