@@ -64,3 +64,7 @@ pub use trace::derive as __private;
 pub fn keep_alive<T: ?Sized>(value: &T) {
     std::hint::black_box(value);
 }
+
+#[cfg(all(doctest, feature = "derive"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -95,7 +95,7 @@ pub(crate) fn noted(count: usize) {
 /// Called before a thread takes more memory than it has at hand.
 #[inline]
 pub(crate) fn before_growth() {
-    let used = PAGE_HEAP.used_bytes();
+    let used = PAGE_HEAP.object_bytes();
     if used >= PACER.trigger.load(Ordering::Relaxed)
         || used >= PACER.limit.load(Ordering::Relaxed)
         || PACER.pressed.load(Ordering::Relaxed)
@@ -199,7 +199,7 @@ pub(crate) fn configure(config: &Config) {
 }
 
 fn set_trigger(config: &Config) {
-    let used = PAGE_HEAP.used_bytes();
+    let used = PAGE_HEAP.object_bytes();
     let trigger = match config.gc_percent {
         Some(percent) => {
             let growth = (used as u128 * u128::from(percent) / 100).min(usize::MAX as u128 / 2) as usize;
@@ -224,7 +224,7 @@ fn work() {
         let config = config();
         let automatic = PACER.automatic.load(Ordering::Relaxed);
         let grown = |used_then: usize| {
-            PAGE_HEAP.used_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20))
+            PAGE_HEAP.object_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20))
         };
         let Some(reach) = state.wanted else {
             let timeout = PACER.wake.wait_for(&mut state, config.period).timed_out();
@@ -244,7 +244,7 @@ fn work() {
         drop(state);
         let stats = super::background(reach);
         rested = Instant::now() + 3 * now.elapsed();
-        used_then = PAGE_HEAP.used_bytes();
+        used_then = PAGE_HEAP.object_bytes();
         state = PACER.state.lock();
         state.undecided |= stats.undecided;
         if reach == Reach::Candidates {

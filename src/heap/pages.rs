@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 
 use super::class::{CLASSES, span_pages};
 use super::segment::{HEAD_PAGES, MAX_SPAN_PAGES, PAGE, PAGES, Segment};
-use super::span::Span;
+use super::span::{Kind, Span};
 use super::{EPOCH, os, poison};
 use crate::object::Header;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -124,6 +124,8 @@ pub(crate) struct Pages {
     mapped: AtomicUsize,
     /// Bytes of spans in use.
     used: AtomicUsize,
+    /// Of these, bytes of arena chunks.
+    chunks: AtomicUsize,
 }
 
 global! {
@@ -136,6 +138,7 @@ impl Pages {
             inner: Mutex::new(Inner { segments: Vec::new(), hint: 0, limbo: Vec::new() }),
             mapped: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
+            chunks: AtomicUsize::new(0),
         }
     }
 
@@ -143,6 +146,13 @@ impl Pages {
     #[inline]
     pub(crate) fn used_bytes(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the spans in use that hold objects: what a collection may make smaller.
+    #[inline]
+    pub(crate) fn object_bytes(&self) -> usize {
+        // Relaxed: a figure for the pacer; the two are not read at one instant.
+        self.used_bytes().saturating_sub(self.chunks.load(Ordering::Relaxed))
     }
 
     /// Bytes taken from the system.
@@ -176,6 +186,7 @@ impl Pages {
         let bytes = bytes.checked_next_multiple_of(PAGE)?;
         self.span(bytes / PAGE, |span, base| {
             span.make_chunk(base, bytes, EPOCH.hint().birth());
+            self.chunks.fetch_add(span.slot_size.load(Ordering::Relaxed) as usize, Ordering::Relaxed);
             base
         })
     }
@@ -251,6 +262,9 @@ impl Pages {
         let this = unsafe { segment.as_ref() };
         let span = this.span(first);
         let pages = usize::from(span.pages.load(Ordering::Relaxed));
+        if span.kind() == Kind::Chunk {
+            self.chunks.fetch_sub(span.slot_size.load(Ordering::Relaxed) as usize, Ordering::Relaxed);
+        }
         span.unmake();
         this.assign(first, pages, 0);
         self.used.fetch_sub(this.used_by(pages), Ordering::Relaxed);
