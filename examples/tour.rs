@@ -7,7 +7,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tracegc::{Gc, Trace, Weak, cleanup, collect, heap};
+use tracegc::{Arena, ArenaBox, Gc, Trace, Weak, cleanup, collect, heap};
 
 /// A node of a graph. The edges are handles behind a lock, so that anyone who holds the node may change them.
 #[derive(Trace)]
@@ -48,7 +48,7 @@ fn main() {
     trait_objects();
     strings_and_slices();
     exclusive_access();
-    // LATER arenas();
+    arenas();
     statistics();
 }
 
@@ -158,17 +158,16 @@ fn exclusive_access() {
     println!("         {} became {}", *before, *counter);
 }
 
-// LATER
-// /// An arena frees all it holds at once; what is to live longer becomes a `Gc`.
-// fn arenas() {
-//     let arena = tracegc::Arena::new();
-//     let boxes: Vec<_> = (0..1000u64).map(|number| arena.alloc(number)).collect();
-//     println!("arena:   a sum of {}", boxes.iter().map(|number| **number).sum::<u64>());
-//     let kept = tracegc::ArenaBox::into_gc(arena.alloc(42u64));
-//     drop(boxes);
-//     drop(arena);
-//     println!("         {} outlives its arena", *kept);
-// }
+/// An arena frees all it holds at once; what is to live longer becomes a `Gc`.
+fn arenas() {
+    let arena = Arena::new();
+    let boxes: Vec<_> = (0..1000u64).map(|number| arena.alloc(number)).collect();
+    println!("arena:   a sum of {}", boxes.iter().map(|number| **number).sum::<u64>());
+    let kept = ArenaBox::into_gc(arena.alloc(42u64));
+    drop(boxes);
+    drop(arena);
+    println!("         {} outlives its arena", *kept);
+}
 
 /// What the heap knows about itself.
 fn statistics() {

@@ -7,8 +7,7 @@
 //!   the memory limit: a collection of the *whole* heap;
 //! - after the configured period, if anything was noted or left undecided since.
 //!
-//! After a collection that took a time `d` it rests for `3 d`: so it takes at most a quarter of one core over any long
-//! stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
+//! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
 //! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
 //! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
 
@@ -243,7 +242,7 @@ fn work() {
         state.wanted = None;
         drop(state);
         let stats = super::background(reach);
-        rested = Instant::now() + 3 * now.elapsed();
+        rested = Instant::now() + 4 * now.elapsed();
         used_then = PAGE_HEAP.object_bytes();
         state = PACER.state.lock();
         state.undecided |= stats.undecided;
