@@ -7,7 +7,8 @@
 //!   the memory limit: a collection of the *whole* heap;
 //! - after the configured period, if anything was noted or left undecided since.
 //!
-//! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
+//! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
+//! stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
 //! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
 //! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
 
