@@ -4,6 +4,9 @@
 //! might be looking at, the object was deferred to that one's burial, and the older burial is *held* by it, too: it is
 //! over when the last holder has ended.
 
+use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, global};
 
 struct Burials {
@@ -44,13 +47,32 @@ pub(super) fn end(numbers: &[u64]) {
     BURIALS.1.notify_all();
 }
 
-/// Waits until all burials with numbers below `end` are over; false if there were none.
+/// A burial in which nothing ends for so long hangs in a destructor, which may be waiting for whoever waits here.
+const STALLED: Duration = Duration::from_secs(10);
+
+global! {
+    /// Objects that burials have destroyed.
+    static PROGRESS: AtomicU64 = AtomicU64::new(0);
+}
+
+/// Says that a burial goes on.
+#[inline]
+pub(super) fn go_on() {
+    // Relaxed: looked at seconds apart.
+    PROGRESS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Waits until all burials with numbers below `end` are over; false if there were none, or if they hang.
 pub(super) fn wait(end: u64) -> bool {
     let mut burials = BURIALS.0.lock();
     let mut waited = false;
     while burials.running.iter().any(|&(number, _)| number < end) {
         waited = true;
-        BURIALS.1.wait(&mut burials);
+        let before = PROGRESS.load(Ordering::Relaxed);
+        let timeout = BURIALS.1.wait_for(&mut burials, STALLED).timed_out();
+        if timeout && PROGRESS.load(Ordering::Relaxed) == before {
+            return false;
+        }
     }
     waited
 }

@@ -109,7 +109,9 @@ fn may_not_wait() -> bool {
 /// call, and what such objects reach. The program is not stopped: other threads go on, and may go on using the heap.
 ///
 /// It can be called anywhere, also in a destructor or in a cleanup, from any number of threads at once, and with locks
-/// held. Inside a destructor that the collector itself is running it does not wait for that collector to finish.
+/// held that objects are behind. Destructors run on the calling thread, so a lock that one of them takes must not be held,
+/// as with any drop. Destructors that another collection is running are waited for, unless nothing ends there for ten seconds.
+/// Inside a destructor it does not wait for others.
 ///
 /// Takes time in proportion to the number of objects that can hold handles, some 50 to 200 ns for each.
 ///
@@ -151,6 +153,7 @@ pub fn collect() -> CollectStats {
             break;
         }
     }
+    with_cache(Cache::tidy);
     crate::arena::trim_idle();
     PAGE_HEAP.trim(KEEP);
     stats
@@ -175,16 +178,17 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     let started = Instant::now();
     let mut collector = COLLECTOR.lock();
     let moment = EPOCH.begin();
+    PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
     let mut tracer = Tracer::new(moment);
+    if reach == Reach::Whole {
+        pacer::whole_begins();
+    }
     // Before anything is looked at: a decrement that comes later notes its object anew.
     let noted = notes::take();
     TRACING.set(true);
     let trial = match reach {
-        Reach::Whole => {
-            drop(noted);
-            trial::whole(&mut tracer)
-        }
+        Reach::Whole => trial::whole(&mut tracer, noted),
         Reach::Candidates => {
             // `collect` promises to find all of what destroyed objects let go of.
             let budget = match born_until {

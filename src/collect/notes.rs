@@ -1,7 +1,7 @@
 //! Notes of candidates: bare addresses, since an object must not be touched after the handle to it is gone.
 //!
 //! A note may be stale: the object died, or its slot serves another one. Whoever takes a note looks the address up and
-//! asks the object there for its candidate flag. Each thread keeps some notes before it hands them over.
+//! asks the object there for its candidate flag, or (in a rare race) just takes it for a candidate. Each thread keeps some notes before it hands them over.
 
 use std::ptr::NonNull;
 
@@ -25,11 +25,15 @@ global! {
     static BOARD: Board = Board { notes: Mutex::new(Vec::new()), count: AtomicUsize::new(0) };
 }
 
-/// Notes the address of an object that lost a handle and has others.
+/// In the lowest bit of a note: it counts although the object's flag is not set.
+pub(super) const UNFLAGGED: usize = 1;
+
+/// Notes the address of an object that lost a handle and has others. `flagged`: its candidate flag was set for this note.
 #[cold]
 #[inline(never)]
-pub(crate) fn note(header: NonNull<Header>) {
-    let address = header.addr().get();
+pub(crate) fn note(header: NonNull<Header>, flagged: bool) {
+    let address = header.addr().get() | if flagged { 0 } else { UNFLAGGED };
+    pacer::something_noted();
     with_cache(|cache| {
         // SAFETY: *owner fields*: only this thread uses them, and nothing below calls back.
         let full = unsafe {
@@ -80,7 +84,8 @@ pub(crate) fn take() -> Vec<usize> {
 }
 
 /// The slot that a note is about, if there is one that a running collection may look at.
-pub(crate) fn slot(address: usize) -> Option<NonNull<Header>> {
+pub(crate) fn slot(note: usize) -> Option<NonNull<Header>> {
+    let address = note & !UNFLAGGED;
     let (_, span) = locate(address)?;
     if !matches!(span.kind(), Kind::Small | Kind::Large) {
         return None;

@@ -47,6 +47,8 @@ struct Pacer {
     pressed: AtomicBool,
     /// Automatic collections are on.
     automatic: AtomicBool,
+    /// A candidate was noted since the last collection of the whole heap began.
+    noted: AtomicBool,
 }
 
 struct State {
@@ -60,7 +62,7 @@ struct State {
     productive: bool,
     /// Number of collections by the thread that ended.
     rounds: u64,
-    /// Bytes in use when the last collection by the memory limit ended.
+    /// A sixteenth more than what the last collection of the whole heap left: beyond, the memory limit asks for another.
     at_limit: usize,
 }
 
@@ -82,7 +84,28 @@ global! {
         limit: AtomicUsize::new(usize::MAX),
         pressed: AtomicBool::new(false),
         automatic: AtomicBool::new(!cfg!(any(miri, loom))),
+        noted: AtomicBool::new(false),
     };
+}
+
+/// Tells the pacer that there is a note, with whatever thread. The first one starts the collector's thread, so that the
+/// period is kept.
+#[inline]
+pub(crate) fn something_noted() {
+    // Relaxed, both: a figure for the pacer.
+    if !PACER.noted.load(Ordering::Relaxed) && !PACER.noted.swap(true, Ordering::Relaxed) {
+        start();
+    }
+}
+
+#[cold]
+fn start() {
+    if PACER.automatic.load(Ordering::Relaxed) {
+        let mut state = PACER.state.lock();
+        if !state.stop {
+            run_thread(&mut state);
+        }
+    }
 }
 
 /// Tells the pacer how many notes are on the board.
@@ -127,7 +150,8 @@ fn limit_reached(used: usize) {
     if used <= state.at_limit {
         return;
     }
-    state.at_limit = used + (used >> 4);
+    // Until the collection has ended, and says what is left.
+    state.at_limit = usize::MAX;
     let round = state.rounds;
     drop(state);
     want(Reach::Whole, false);
@@ -157,14 +181,20 @@ fn want(reach: Reach, pressed: bool) {
         state.wanted = Some(reach);
         PACER.wake.notify_one();
     }
-    if !state.running {
-        // In the last moments of a thread, starting another may panic. Without a collector's thread `collect` still works,
-        // and the next event tries again.
-        let spawned = catch_unwind(|| spawn_named("tracegc-collector".into(), work));
-        if let Ok(Ok(thread)) = spawned {
-            state.thread = Some(thread);
-            state.running = true;
-        }
+    run_thread(&mut state);
+}
+
+/// Starts the collector's thread, if it does not run.
+fn run_thread(state: &mut State) {
+    if state.running {
+        return;
+    }
+    // In the last moments of a thread, starting another may panic. Without a collector's thread `collect` still works, and
+    // the next event tries again.
+    let spawned = catch_unwind(|| spawn_named("tracegc-collector".into(), work));
+    if let Ok(Ok(thread)) = spawned {
+        state.thread = Some(thread);
+        state.running = true;
     }
 }
 
@@ -210,10 +240,18 @@ fn set_trigger(config: &Config) {
     PACER.trigger.store(trigger, Ordering::Relaxed);
 }
 
+/// A collection of the whole heap begins, on whatever thread: it will see all that was noted.
+pub(crate) fn whole_begins() {
+    PACER.noted.store(false, Ordering::Relaxed);
+}
+
 /// A collection of the whole heap ended, on whatever thread.
 pub(crate) fn whole_ended(undecided: bool) {
     set_trigger(&config());
-    PACER.state.lock().undecided = undecided;
+    let used = PAGE_HEAP.object_bytes();
+    let mut state = PACER.state.lock();
+    state.undecided = undecided;
+    state.at_limit = used + (used >> 4);
 }
 
 fn work() {
@@ -228,7 +266,7 @@ fn work() {
         };
         let Some(reach) = state.wanted else {
             let timeout = PACER.wake.wait_for(&mut state, config.period).timed_out();
-            if timeout && automatic && (state.undecided || notes::count() > 0) {
+            if timeout && automatic && (state.undecided || PACER.noted.load(Ordering::Relaxed)) {
                 state.wanted = Some(Reach::Whole);
             }
             continue;

@@ -140,8 +140,13 @@ pub(crate) fn end_collection() -> Deferred {
 unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>, panics: &mut Vec<Payload>) {
     // SAFETY: *owner fields*; the borrow ends before anything calls back.
     let next = || unsafe { (*cache.local.dying.get()).pop() };
+    // SAFETY: *owner fields*; the borrow ends at once.
+    let in_burial = !unsafe { &*cache.local.burying.get() }.is_empty();
     guarded(panics, || {
         while let Some(header) = first.take().or_else(next) {
+            if in_burial {
+                burials::go_on();
+            }
             // SAFETY: by contract, and what is on the list is this thread's.
             unsafe { destroy(cache, header) };
         }
@@ -218,6 +223,7 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics
         let mut objects = condemned.objects.iter();
         guarded(panics, || {
             for &header in objects.by_ref() {
+                burials::go_on();
                 // SAFETY: *verdict*: the objects are the collector's; all slots stay until all drop glue has run.
                 unsafe {
                     let info = header.as_ref().meta(Ordering::Acquire).info();
@@ -237,6 +243,7 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics
         let mut deferred = deferred.objects.into_iter();
         guarded(panics, || {
             for header in deferred.by_ref() {
+                burials::go_on();
                 // SAFETY: what was deferred is the collector's now, and no collection that may look at it runs: one that
                 // began since finds its count at zero.
                 unsafe { destroy(cache, header) };

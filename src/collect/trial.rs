@@ -113,8 +113,8 @@ fn in_sections(
     }
 }
 
-/// A trial of the whole heap.
-pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
+/// A trial of the whole heap. Notes of objects that it passes over are put back.
+pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
     let moment = tracer.moment;
     let segments = PAGE_HEAP.segments();
     let mut visited = 0;
@@ -142,6 +142,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
     });
     busy.append(&mut failures);
     let undecided = !busy.is_empty();
+    put_back(notes);
 
     // First all roots get their mark; where that leaves nobody else, nothing has to be traced again.
     let mut live = 0;
@@ -190,6 +191,20 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
         });
     }
     Trial { suspects, visited, undecided, marked: Marked::Everywhere }
+}
+
+/// Puts the notes of live objects back that took no part: those that are claimed, or too young.
+fn put_back(mut notes: Vec<usize>) {
+    notes.retain(|&note| {
+        notes::slot(note).is_some_and(|header| {
+            // SAFETY: a slot of a span that holds objects.
+            let (mark, meta) = unsafe { (mark_of(header), header.as_ref().meta(Ordering::SeqCst)) };
+            *mark & mark::VISITED == 0 && meta.is_live() && !meta.has(flag::LEAF)
+        })
+    });
+    if !notes.is_empty() {
+        notes::post(notes);
+    }
 }
 
 /// Marks what the found objects reach; the number of objects that were marked (without the first ones).
@@ -246,7 +261,7 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
             later.push(address);
             continue;
         }
-        if !this.count.take_candidate() {
+        if !this.count.take_candidate() && address & notes::UNFLAGGED == 0 {
             continue;
         }
         if !may_visit(header, moment) {

@@ -99,7 +99,8 @@ impl<T: ?Sized> Drop for Gc<T> {
         let header = self.header();
         match self.object().decrement() {
             Dropped::Shared => {}
-            Dropped::NewCandidate => collect::note(header),
+            Dropped::NewCandidate => collect::note(header, true),
+            Dropped::Unflagged => collect::note(header, false),
             // SAFETY: it was the last handle.
             Dropped::Last => unsafe { collect::reclaim::last_drop(header, !std::mem::needs_drop::<T>()) },
         }

@@ -294,6 +294,24 @@ impl Cache {
         }
     }
 
+    /// Takes over what other threads freed, and gives back what holds nothing.
+    pub(crate) fn tidy(&self) {
+        self.collect_remote();
+        for class in 0..CLASSES {
+            let mut next = self.lists.of(class, Listed::Partial).first();
+            while let Some(span) = next {
+                // SAFETY: *owner fields*.
+                next = unsafe { span.next.get().as_ref() };
+                if span.used.get() == 0 {
+                    if ptr::eq(self.current[class].get(), span) {
+                        self.current[class].set(&raw const NO_SPAN);
+                    }
+                    self.settle(span);
+                }
+            }
+        }
+    }
+
     /// Puts a free slot where it belongs, without counting it.
     ///
     /// # Safety

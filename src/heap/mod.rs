@@ -128,6 +128,7 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
 /// assert!(returned < 1 << 40);
 /// ```
 pub fn trim() -> usize {
+    with_cache(Cache::tidy);
     crate::arena::trim_idle();
     pages::PAGE_HEAP.trim(0)
 }

@@ -305,6 +305,17 @@ impl Pages {
         unsafe { Segment::unmap(segment) };
     }
 
+    /// Waits until whoever gives memory back at this moment, and may have missed that a collection runs, is done.
+    pub(crate) fn settle(&self) {
+        drop(self.inner.lock());
+    }
+
+    /// Runs `f` while no span and no segment comes or goes.
+    pub(crate) fn steady<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inner = self.inner.lock();
+        f()
+    }
+
     /// The segments, for a collection that has announced itself (see *spans stay*).
     pub(crate) fn segments(&self) -> Vec<NonNull<Segment>> {
         self.inner.lock().segments.clone()

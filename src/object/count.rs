@@ -12,7 +12,8 @@
 //! A decrement that leaves handles is the only event that can turn a cycle into garbage, so it leaves a note for the
 //! collector. After the decrement the object must not be touched (others may free it), so the note is the bare
 //! *address*, and the flag that keeps notes from piling up is set by the decrement itself: whoever takes the note
-//! clears the flag first, and a decrement that finds the flag cleared in the word it replaced notes the address again.
+//! clears the flag first. A decrement that counted on the flag and finds it cleared in the word it replaced notes the
+//! address as one that counts without the flag.
 //!
 //! # Orderings
 //!
@@ -38,8 +39,9 @@ const INCREMENT: u64 = VERSION + 1;
 const DECREMENT: u64 = VERSION - 1;
 /// More handles than this, and the process ends: far enough below the flag that no race of clones reaches it.
 const LIMIT: u64 = 1 << 30;
-/// The count of a condemned object: drops of edges to it never reach zero.
-const CONDEMNED: u64 = 1 << 29;
+/// The count of a condemned object: above [`LIMIT`], so that the drops of all edges to it never reach zero.
+const CONDEMNED: u64 = 3 << 29;
+const _: () = assert!(CONDEMNED > LIMIT + LIMIT / 4 && CONDEMNED < COUNT);
 
 /// A value read from a [`Count`], without the candidate flag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,8 +60,11 @@ impl Reading {
 pub(crate) enum Dropped {
     /// There are other handles, and the collector knows.
     Shared,
-    /// There are other handles, and the caller must leave a note of the address.
+    /// There are other handles, the flag is set now, and the caller must leave a note of the address.
     NewCandidate,
+    /// There are other handles, and the collector took the flag at this moment: the caller must leave a note that counts
+    /// without it.
+    Unflagged,
     /// It was the last handle: the caller owns the object.
     Last,
 }
@@ -120,7 +125,7 @@ impl Count {
         } else if old & CANDIDATE != 0 {
             Dropped::Shared
         } else {
-            Dropped::NewCandidate
+            Dropped::Unflagged
         }
     }
 
@@ -129,6 +134,7 @@ impl Count {
         loop {
             let new = word.wrapping_add(DECREMENT) | if word & COUNT == 1 { 0 } else { CANDIDATE };
             match self.0.compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(old) if old & (COUNT | CANDIDATE) > 1 && old & CANDIDATE == 0 => return Dropped::NewCandidate,
                 Ok(old) => return Self::judge(old),
                 Err(now) => word = now,
             }
