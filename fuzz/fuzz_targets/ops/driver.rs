@@ -32,6 +32,17 @@ fn live() -> u64 {
     heap::stats().live_objects
 }
 
+/// Waits until all cleanups have run, those too that were queued by what others of them let go.
+fn run_cleanups() {
+    loop {
+        assert!(cleanup::wait(LONG), "cleanups run to their end");
+        let stats = cleanup::stats();
+        if stats.executed == stats.queued {
+            return;
+        }
+    }
+}
+
 impl Driver {
     /// For so many operations.
     pub(crate) fn new(operations: usize) -> Self {
@@ -471,7 +482,7 @@ impl Driver {
         loop {
             let due = self.model.take_due();
             if !due.is_empty() {
-                assert!(cleanup::wait(LONG), "cleanups run to their end");
+                run_cleanups();
             }
             let none = due.is_empty();
             for task in due {
@@ -493,7 +504,7 @@ impl Driver {
         loop {
             let freed = heap::stats().freed_objects;
             collect();
-            assert!(cleanup::wait(LONG), "cleanups run to their end");
+            run_cleanups();
             if heap::stats().freed_objects == freed {
                 break;
             }
