@@ -20,7 +20,7 @@ use tracegc::{cleanup, collect};
 
 use actor::{Actor, Mailbox};
 use model::Model;
-use node::Random;
+use node::{Random, lock};
 
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 4 };
 const OPS: usize = match (cfg!(miri), cfg!(debug_assertions)) {
@@ -78,7 +78,7 @@ fn run(threads: usize, seed: u64, ops: usize) {
     for actor in &mut actors {
         actor.let_go();
     }
-    mailbox.lock().expect("not poisoned").clear();
+    lock(&mailbox).clear();
     check(&model, &actors, &mailbox, ROUNDS);
 }
 
@@ -122,7 +122,7 @@ fn check(model: &Model, actors: &[Actor], mailbox: &Mailbox, round: usize) {
         collect();
         assert!(cleanup::wait(LONG), "cleanups run to their end");
     }
-    let mail = mailbox.lock().expect("not poisoned");
+    let mail = lock(mailbox);
     let handles = || actors.iter().flat_map(Actor::roots).chain(mail.iter());
     let alive = model.alive(handles().map(|root| root.id));
     model.check_deaths(&alive, round);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 
 use tracegc::{Gc, Trace, Tracer, Weak};
 
@@ -31,6 +31,31 @@ impl Random {
     pub(crate) fn chance(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
+}
+
+/// Locks a mutex that nobody poisons.
+///
+/// ThreadSanitizer does not see how a thread that had to wait gets the lock: that part of std comes compiled without it.
+/// It sees the attempts that need not wait.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    while cfg!(tracegc_tsan) {
+        if let Ok(guard) = mutex.try_lock() {
+            return guard;
+        }
+        std::thread::yield_now();
+    }
+    mutex.lock().expect("not poisoned")
+}
+
+/// The same for writing.
+pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    while cfg!(tracegc_tsan) {
+        if let Ok(guard) = lock.try_write() {
+            return guard;
+        }
+        std::thread::yield_now();
+    }
+    lock.write().expect("not poisoned")
 }
 
 const LIVE: u64 = 0x0123_4567_89ab_cdef;
@@ -125,7 +150,7 @@ impl Node {
 
     /// Locks a cell for `f`, which gets the model's entry of it as well.
     pub(crate) fn with_cell<R>(&self, index: usize, f: impl FnOnce(&mut Option<Gc<Node>>, &AtomicU32) -> R) -> R {
-        let mut cell = self.cells[index].lock().expect("not poisoned");
+        let mut cell = lock(&self.cells[index]);
         let model = &self.canary.model.entry(self.id()).cells[index];
         check_edge(&cell, model);
         f(&mut cell, model)
@@ -133,8 +158,8 @@ impl Node {
 
     /// The same with the shelf.
     pub(crate) fn with_shelf<R>(&self, f: impl FnOnce(&mut Vec<Gc<Node>>, &mut Vec<u32>) -> R) -> R {
-        let mut shelf = self.shelf.write().expect("not poisoned");
-        let mut model = self.canary.model.entry(self.id()).shelf.lock().expect("not poisoned");
+        let mut shelf = write(&self.shelf);
+        let mut model = lock(&self.canary.model.entry(self.id()).shelf);
         assert_eq!(shelf.len(), model.len());
         f(&mut shelf, &mut model)
     }
@@ -156,11 +181,11 @@ impl Clone for Node {
         for index in 0..CELLS {
             let content = self.with_cell(index, |cell, _| cell.clone());
             entry.cells[index].store(id_in(&content), Relaxed);
-            *new.cells[index].lock().expect("not poisoned") = content;
+            *lock(&new.cells[index]) = content;
         }
         let shelf = self.with_shelf(|shelf, _| shelf.clone());
-        *entry.shelf.lock().expect("not poisoned") = shelf.iter().map(|node| node.id()).collect();
-        *new.shelf.write().expect("not poisoned") = shelf;
+        *lock(&entry.shelf) = shelf.iter().map(|node| node.id()).collect();
+        *write(&new.shelf) = shelf;
         new
     }
 }

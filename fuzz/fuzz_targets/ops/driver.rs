@@ -511,7 +511,9 @@ impl Driver {
         }
         loop {
             let more = self.model.collect(self.roots.iter().map(|root| root.1));
-            for task in self.model.take_due() {
+            let due = self.model.take_due();
+            let more = more || !due.is_empty();
+            for task in due {
                 self.model.end_task(task, State::Done);
             }
             if !more {
