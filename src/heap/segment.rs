@@ -36,7 +36,8 @@ pub(crate) struct Segment {
     /// First page of the span that a page belongs to; 0 for none.
     map: [AtomicU16; PAGES],
     spans: [Span; PAGES],
-    marks: [std::cell::UnsafeCell<u8>; SEGMENT >> MARK_SHIFT],
+    /// One cell: under Miri a borrow of the head looks at every cell in it.
+    marks: std::cell::UnsafeCell<[u8; SEGMENT >> MARK_SHIFT]>,
 }
 
 /// Pages at the start of a segment that its head takes.
@@ -182,9 +183,10 @@ impl Segment {
     #[inline]
     pub(crate) unsafe fn first_page(header: NonNull<Header>) -> usize {
         let page = (header.addr().get() & (SEGMENT - 1)) >> PAGE_SHIFT;
+        // SAFETY: by contract the segment is there, and the page is one of its pages. Only the entry is borrowed.
+        let entry = unsafe { &*(&raw const (*Segment::of(header).as_ptr()).map).cast::<AtomicU16>().add(page) };
         // Relaxed: whoever holds something in the span learned of it after the map was written.
-        // SAFETY: by contract the segment is there.
-        usize::from(unsafe { Segment::of(header).as_ref() }.map[page].load(Ordering::Relaxed))
+        usize::from(entry.load(Ordering::Relaxed))
     }
 }
 
@@ -195,8 +197,8 @@ impl Segment {
 /// `header` is the header of a slot that is in use, with provenance over the segment.
 #[inline]
 pub(crate) unsafe fn span_of<'a>(header: NonNull<Header>) -> &'a Span {
-    // SAFETY: by contract the segment is there, and stays as long as the object does.
-    unsafe { Segment::of(header).as_ref().spans.get_unchecked(Segment::first_page(header)) }
+    // SAFETY: by contract the segment is there, and stays as long as the object does. Only the span is borrowed.
+    unsafe { &*(&raw const (*Segment::of(header).as_ptr()).spans).cast::<Span>().add(Segment::first_page(header)) }
 }
 
 /// Bits of an address.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use tracegc::{Cleanup, Gc, Weak, collect};
 
+use crate::common::lock;
 use crate::model::{CELLS, Model, NONE};
-use crate::node::{Node, Random, Root, lock, root};
+use crate::node::{Node, Random, Root, root};
 
 /// Handles on their way from thread to thread.
 pub(crate) type Mailbox = Mutex<Vec<Root>>;

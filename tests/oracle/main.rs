@@ -9,6 +9,8 @@
 //! operations of each thread in each round, `TRACEGC_RUNS` the number of seeds. With one thread a seed determines all.
 
 mod actor;
+#[path = "../common/mod.rs"]
+mod common;
 mod model;
 mod node;
 
@@ -19,8 +21,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracegc::{cleanup, collect};
 
 use actor::{Actor, Mailbox};
+use common::{Threads, lock};
 use model::Model;
-use node::{Random, lock};
+use node::Random;
 
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 4 };
 const OPS: usize = match (cfg!(miri), cfg!(debug_assertions)) {
@@ -51,6 +54,7 @@ fn four_threads() {
 }
 
 fn runs(threads: usize) {
+    let _threads = Threads;
     let count = setting("TRACEGC_RUNS").map_or(RUNS, |n| n as usize);
     let ops = setting("TRACEGC_OPS").map_or(OPS, |n| n as usize);
     let given = setting("TRACEGC_SEED");

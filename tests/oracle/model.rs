@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use crate::node::lock;
+use crate::common::lock;
 
 pub(crate) const CELLS: usize = 2;
 /// No node.

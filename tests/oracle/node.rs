@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, RwLock};
 
 use tracegc::{Gc, Trace, Tracer, Weak};
 
+use crate::common::{lock, write};
 use crate::model::{CELLS, Model, NONE};
 
 /// A generator of random numbers (splitmix64).
@@ -31,31 +32,6 @@ impl Random {
     pub(crate) fn chance(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
-}
-
-/// Locks a mutex that nobody poisons.
-///
-/// ThreadSanitizer does not see how a thread that had to wait gets the lock: that part of std comes compiled without it.
-/// It sees the attempts that need not wait.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    while cfg!(tracegc_tsan) {
-        if let Ok(guard) = mutex.try_lock() {
-            return guard;
-        }
-        std::thread::yield_now();
-    }
-    mutex.lock().expect("not poisoned")
-}
-
-/// The same for writing.
-pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    while cfg!(tracegc_tsan) {
-        if let Ok(guard) = lock.try_write() {
-            return guard;
-        }
-        std::thread::yield_now();
-    }
-    lock.write().expect("not poisoned")
 }
 
 const LIVE: u64 = 0x0123_4567_89ab_cdef;
