@@ -5,13 +5,51 @@
 use std::panic::resume_unwind;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use tracegc::{Gc, Trace, Tracer};
 
 /// Longer than anything takes that does not hang.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
+
+/// Locks a mutex that nobody poisons.
+///
+/// ThreadSanitizer does not see how a thread that had to wait gets the lock: that part of std comes compiled without it.
+/// It sees the attempts that need not wait.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    while cfg!(tracegc_tsan) {
+        if let Ok(guard) = mutex.try_lock() {
+            return guard;
+        }
+        std::thread::yield_now();
+    }
+    mutex.lock().expect("not poisoned")
+}
+
+/// The same for writing.
+pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    while cfg!(tracegc_tsan) {
+        if let Ok(guard) = lock.try_write() {
+            return guard;
+        }
+        std::thread::yield_now();
+    }
+    lock.write().expect("not poisoned")
+}
+
+/// Under Miri, ends the threads of the crate with the test: it takes threads for an error that outlive the main one, and
+/// each test has a process of its own there. To be held by every test that makes cleanups or sets a memory limit.
+pub(crate) struct Threads;
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if cfg!(miri) {
+            let ended = tracegc::heap::shutdown(LONG);
+            assert!(ended || std::thread::panicking(), "the threads do not end");
+        }
+    }
+}
 
 /// Counts the drops of what it gave out.
 #[derive(Clone, Default)]
@@ -112,7 +150,7 @@ impl Node {
     }
 
     pub(crate) fn link(&self, next: &Gc<Node>) {
-        let old = self.next.lock().expect("not poisoned").replace(next.clone());
+        let old = lock(&self.next).replace(next.clone());
         drop(old);
     }
 }

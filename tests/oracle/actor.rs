@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tracegc::{Cleanup, Gc, Weak, collect};
 
+use crate::common::lock;
 use crate::model::{CELLS, Model, NONE};
 use crate::node::{Node, Random, Root, root};
 
@@ -265,7 +266,7 @@ impl Actor {
         let weak = Gc::downgrade(&node.handle);
         if self.random.chance(3) {
             let holder = self.pick();
-            let old = holder.handle.weak.lock().expect("not poisoned").replace((weak, node.id));
+            let old = lock(&holder.handle.weak).replace((weak, node.id));
             drop(old);
             return;
         }
@@ -279,7 +280,7 @@ impl Actor {
     fn upgrade(&mut self) {
         if self.random.chance(3) {
             let holder = self.pick();
-            let weak = holder.handle.weak.lock().expect("not poisoned").clone();
+            let weak = lock(&holder.handle.weak).clone();
             let found = weak.and_then(|(weak, id)| Some(root(weak.upgrade()?, id)));
             self.roots.extend(found);
             return;
@@ -391,7 +392,7 @@ impl Actor {
 
     fn send(&mut self, mailbox: &Mailbox) {
         if let Some(root) = self.take() {
-            let mut mail = mailbox.lock().expect("not poisoned");
+            let mut mail = lock(mailbox);
             if mail.len() < MANY {
                 mail.push(root);
             } else {
@@ -401,7 +402,7 @@ impl Actor {
     }
 
     fn receive(&mut self, mailbox: &Mailbox) {
-        let root = mailbox.lock().expect("not poisoned").pop();
+        let root = lock(mailbox).pop();
         self.roots.extend(root);
     }
 }

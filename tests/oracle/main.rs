@@ -9,6 +9,8 @@
 //! operations of each thread in each round, `TRACEGC_RUNS` the number of seeds. With one thread a seed determines all.
 
 mod actor;
+#[path = "../common/mod.rs"]
+mod common;
 mod model;
 mod node;
 
@@ -19,6 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracegc::{cleanup, collect};
 
 use actor::{Actor, Mailbox};
+use common::{Threads, lock};
 use model::Model;
 use node::Random;
 
@@ -51,6 +54,7 @@ fn four_threads() {
 }
 
 fn runs(threads: usize) {
+    let _threads = Threads;
     let count = setting("TRACEGC_RUNS").map_or(RUNS, |n| n as usize);
     let ops = setting("TRACEGC_OPS").map_or(OPS, |n| n as usize);
     let given = setting("TRACEGC_SEED");
@@ -78,7 +82,7 @@ fn run(threads: usize, seed: u64, ops: usize) {
     for actor in &mut actors {
         actor.let_go();
     }
-    mailbox.lock().expect("not poisoned").clear();
+    lock(&mailbox).clear();
     check(&model, &actors, &mailbox, ROUNDS);
 }
 
@@ -122,7 +126,7 @@ fn check(model: &Model, actors: &[Actor], mailbox: &Mailbox, round: usize) {
         collect();
         assert!(cleanup::wait(LONG), "cleanups run to their end");
     }
-    let mail = mailbox.lock().expect("not poisoned");
+    let mail = lock(mailbox);
     let handles = || actors.iter().flat_map(Actor::roots).chain(mail.iter());
     let alive = model.alive(handles().map(|root| root.id));
     model.check_deaths(&alive, round);

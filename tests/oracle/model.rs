@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
+use crate::common::lock;
+
 pub(crate) const CELLS: usize = 2;
 /// No node.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -90,11 +92,11 @@ impl Model {
     /// Notes what went wrong where a panic would be caught.
     pub(crate) fn fail(&self, what: String) {
         eprintln!("oracle: {what}");
-        self.failures.lock().expect("not poisoned").push(what);
+        lock(&self.failures).push(what);
     }
 
     pub(crate) fn check_failures(&self) {
-        let failures = self.failures.lock().expect("not poisoned");
+        let failures = lock(&self.failures);
         assert!(failures.is_empty(), "{failures:#?}");
     }
 
@@ -138,7 +140,7 @@ impl Model {
                 let entry = self.entry(id);
                 stack.extend(entry.cells.iter().map(|cell| cell.load(Relaxed)));
                 stack.push(entry.fixed.load(Relaxed));
-                stack.extend_from_slice(&entry.shelf.lock().expect("not poisoned"));
+                stack.extend_from_slice(&lock(&entry.shelf));
             }
             if reached == existing {
                 return existing;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use tracegc::{Gc, Trace, Tracer, Weak};
 
+use crate::common::{lock, write};
 use crate::model::{CELLS, Model, NONE};
 
 /// A generator of random numbers (splitmix64).
@@ -125,7 +126,7 @@ impl Node {
 
     /// Locks a cell for `f`, which gets the model's entry of it as well.
     pub(crate) fn with_cell<R>(&self, index: usize, f: impl FnOnce(&mut Option<Gc<Node>>, &AtomicU32) -> R) -> R {
-        let mut cell = self.cells[index].lock().expect("not poisoned");
+        let mut cell = lock(&self.cells[index]);
         let model = &self.canary.model.entry(self.id()).cells[index];
         check_edge(&cell, model);
         f(&mut cell, model)
@@ -133,8 +134,8 @@ impl Node {
 
     /// The same with the shelf.
     pub(crate) fn with_shelf<R>(&self, f: impl FnOnce(&mut Vec<Gc<Node>>, &mut Vec<u32>) -> R) -> R {
-        let mut shelf = self.shelf.write().expect("not poisoned");
-        let mut model = self.canary.model.entry(self.id()).shelf.lock().expect("not poisoned");
+        let mut shelf = write(&self.shelf);
+        let mut model = lock(&self.canary.model.entry(self.id()).shelf);
         assert_eq!(shelf.len(), model.len());
         f(&mut shelf, &mut model)
     }
@@ -156,11 +157,11 @@ impl Clone for Node {
         for index in 0..CELLS {
             let content = self.with_cell(index, |cell, _| cell.clone());
             entry.cells[index].store(id_in(&content), Relaxed);
-            *new.cells[index].lock().expect("not poisoned") = content;
+            *lock(&new.cells[index]) = content;
         }
         let shelf = self.with_shelf(|shelf, _| shelf.clone());
-        *entry.shelf.lock().expect("not poisoned") = shelf.iter().map(|node| node.id()).collect();
-        *new.shelf.write().expect("not poisoned") = shelf;
+        *lock(&entry.shelf) = shelf.iter().map(|node| node.id()).collect();
+        *write(&new.shelf) = shelf;
         new
     }
 }
