@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use super::pacer;
 use crate::heap::segment::locate;
 use crate::heap::span::Kind;
-use crate::heap::{Cache, with_cache};
+use crate::heap::{Cache, Moment, with_cache};
 use crate::object::Header;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
@@ -83,15 +83,28 @@ pub(crate) fn take() -> Vec<usize> {
     std::mem::take(&mut *notes)
 }
 
-/// The slot that a note is about, if there is one that a running collection may look at.
-pub(crate) fn slot(note: usize) -> Option<NonNull<Header>> {
+/// What a note is about.
+pub(super) enum Noted {
+    /// A slot of a span that is older than the running collection: its header can be read.
+    Old(NonNull<Header>),
+    /// Something in a span that is younger, and may vanish.
+    Young,
+    /// Nothing: what was there is gone.
+    Nothing,
+}
+
+/// Looks the address of a note up, for the running collection.
+pub(super) fn slot(note: usize, moment: Moment) -> Noted {
     let address = note & !UNFLAGGED;
-    let (_, span) = locate(address)?;
+    let Some((_, span)) = locate(address) else { return Noted::Nothing };
     if !matches!(span.kind(), Kind::Small | Kind::Large) {
-        return None;
+        return Noted::Nothing;
+    }
+    if !moment.may_trace(span.birth.load(Ordering::Relaxed)) {
+        return Noted::Young;
     }
     match span.slot_at(address) {
-        Some((index, 0)) => Some(span.slot(index)),
-        _ => None,
+        Some((index, 0)) => Noted::Old(span.slot(index)),
+        _ => Noted::Nothing,
     }
 }

@@ -12,7 +12,7 @@
 
 use std::ptr::NonNull;
 
-use super::notes;
+use super::notes::{self, Noted};
 use crate::heap::Moment;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::segment::Segment;
@@ -123,6 +123,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
     let mut visited = 0;
     let mut busy = Vec::new();
     let mut failures = Vec::new();
+    let mut claimed = false;
 
     tracer.mode = Mode::Count;
     for_each_span(&segments, moment, |span| {
@@ -131,7 +132,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
             tracer,
             |tracer| {
                 let Some(header) = slots.next() else { return false };
-                if take_part(header, moment) {
+                if take_part(header, moment, &mut claimed) {
                     visited += 1;
                     // SAFETY: the slot's birth is older, and this is a reading section.
                     if !unsafe { tracer.trace_object(header) } {
@@ -144,8 +145,8 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
         );
     });
     busy.append(&mut failures);
-    let undecided = !busy.is_empty();
-    put_back(notes);
+    let undecided = claimed || !busy.is_empty();
+    put_back(notes, moment);
 
     // First all roots get their mark; where that leaves nobody else, nothing has to be traced again.
     let mut live = 0;
@@ -197,13 +198,16 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
 }
 
 /// Puts the notes of live objects back that took no part: those that are claimed, or too young.
-fn put_back(mut notes: Vec<usize>) {
+fn put_back(mut notes: Vec<usize>, moment: Moment) {
     notes.retain(|&note| {
-        notes::slot(note).is_some_and(|header| {
-            // SAFETY: a slot of a span that holds objects.
-            let (mark, meta) = unsafe { (mark_of(header), header.as_ref().meta(Ordering::SeqCst)) };
-            *mark & mark::VISITED == 0 && meta.is_live() && !meta.has(flag::LEAF)
-        })
+        let header = match notes::slot(note, moment) {
+            Noted::Old(header) => header,
+            Noted::Young => return true,
+            Noted::Nothing => return false,
+        };
+        // SAFETY: a slot of a span that is older than this collection.
+        let (mark, meta) = unsafe { (mark_of(header), header.as_ref().meta(Ordering::SeqCst)) };
+        *mark & mark::VISITED == 0 && meta.is_live() && !meta.has(flag::LEAF)
     });
     if !notes.is_empty() {
         notes::post(notes);
@@ -250,10 +254,15 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
     let mut later = Vec::new();
     let mut undecided = false;
     for address in notes {
-        let Some(header) = notes::slot(address) else {
-            continue;
+        let header = match notes::slot(address, moment) {
+            Noted::Old(header) => header,
+            Noted::Young => {
+                later.push(address);
+                continue;
+            }
+            Noted::Nothing => continue,
         };
-        // SAFETY: a slot of a span that holds objects; its header can be read.
+        // SAFETY: a slot of a span that is older than this collection; its header can be read.
         let this = unsafe { header.as_ref() };
         let meta = this.meta(Ordering::SeqCst);
         if !meta.is_live() || meta.has(flag::LEAF) {
@@ -268,7 +277,9 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
             continue;
         }
         if !may_visit(header, moment) {
-            undecided = true;
+            // Claimed, or dying; or the flag was that of a younger object, which has taken the slot at this moment.
+            undecided |= meta.has(flag::CLAIMED);
+            later.push(address | notes::UNFLAGGED);
             continue;
         }
         // SAFETY: found by this collection.
@@ -360,13 +371,14 @@ pub(crate) fn leave(tracer: &mut Tracer<'_>, leavers: &[NonNull<Header>]) {
 
 /// Makes the object of a slot take part, if this collection may trace it.
 #[inline]
-fn take_part(header: NonNull<Header>, moment: Moment) -> bool {
+fn take_part(header: NonNull<Header>, moment: Moment, claimed: &mut bool) -> bool {
     // SAFETY: a slot below the extent of a span that is older than the collection.
     let (this, mark) = unsafe { (header.as_ref(), mark_of(header)) };
     // The count first, see `may_visit`.
     let handles = this.count.read().handles();
     let meta = this.meta(Ordering::SeqCst);
     if handles == 0 || !meta.is_live() || meta.has(flag::LEAF | flag::CLAIMED) || !moment.may_trace(meta.birth()) {
+        *claimed |= meta.is_live() && meta.has(flag::CLAIMED);
         return false;
     }
     // The object is looked at now: a decrement from here on notes it again.
@@ -411,7 +423,11 @@ fn for_each_span(segments: &[NonNull<Segment>], moment: Moment, mut f: impl FnMu
         // SAFETY: segments stay while a collection runs.
         for span in unsafe { segment.as_ref() }.spans() {
             let holds_objects = matches!(span.kind(), Kind::Small | Kind::Large);
-            if holds_objects && moment.may_trace(span.birth.load(Ordering::Relaxed)) {
+            let birth = span.birth.load(Ordering::Relaxed);
+            if holds_objects && moment.may_trace(birth) {
+                if moment.birth().wrapping_sub(birth) > RENEW {
+                    span.birth.store(moment.birth().wrapping_sub(1), Ordering::Relaxed);
+                }
                 f(span);
             }
         }
