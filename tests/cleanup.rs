@@ -370,6 +370,7 @@ fn c11_the_argument_is_dropped_once() {
 
 #[test]
 fn c12_refused_outside_the_heap() {
+    let _threads = Threads;
     static STATIC: [u32; 4] = [0; 4];
     fn refused<T: ?Sized + 'static>(value: &T) {
         let arg = Drops::new();
