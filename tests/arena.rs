@@ -2,11 +2,14 @@
 
 #![cfg(not(any(loom, shuttle)))]
 
+mod common;
+
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::Threads;
 use tracegc::{Arena, ArenaBox, CleanupError, Gc, add_cleanup, heap};
 
 /// Builds in which chunks that had values are not used again.
@@ -143,7 +146,8 @@ fn a02_drop_and_free_release_everything() {
 #[test]
 fn a03_an_arena_can_be_moved_to_another_thread() {
     let mut arena = Arena::new();
-    ArenaBox::leak(arena.alloc(Rc::new(1)));
+    // A value that cannot be sent.
+    ArenaBox::leak(arena.alloc(std::ptr::null::<Rc<u8>>()));
     for _ in 0..3 {
         arena = std::thread::spawn(move || {
             assert_eq!(*arena.alloc(vec![1, 2]), [1, 2]);
@@ -538,6 +542,7 @@ fn a07_handles_in_values_keep_their_objects() {
 
 #[test]
 fn a08_into_gc_promotes() {
+    let _threads = Threads;
     let _alone = alone();
     let arena = Arena::new();
     let name = ArenaBox::into_gc(arena.alloc(String::from("name")));
@@ -711,7 +716,11 @@ fn a_box_is_covariant() {
     fn shorten<'short>(long: ArenaBox<'static, &'static str>, _: &'short str) -> ArenaBox<'short, &'short str> {
         long
     }
-    let arena: &'static Arena = Box::leak(Box::new(Arena::new()));
+    let place = Box::into_raw(Box::new(Arena::new()));
+    // SAFETY: it stays until the end.
+    let arena: &'static Arena = unsafe { &*place };
     let text = String::from("text");
     assert_eq!(*shorten(arena.alloc("long"), &text), "long");
+    // SAFETY: it came from a box, and what was placed in it is gone.
+    drop(unsafe { Box::from_raw(place) });
 }

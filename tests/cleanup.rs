@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Mutex, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Drops, LONG, Node, OnDrop, in_child, no_automatic_collections, quiet_panic, ring};
+use common::{Drops, LONG, Node, OnDrop, Threads, in_child, no_automatic_collections, quiet_panic, ring};
 use tracegc::cleanup::{self, CleanupError, PanicOrigin};
 use tracegc::heap::{Config, config, set_config};
 use tracegc::{Cleanup, Gc, Trace, add_cleanup, collect};
@@ -28,6 +28,7 @@ fn finish() {
 
 #[test]
 fn c01_runs_once_on_a_worker_after_the_value_was_dropped() {
+    let _threads = Threads;
     let drops = Drops::new();
     let (sender, receiver) = channel();
     let entry = |sender: Sender<_>, drops: &Drops| {
@@ -54,6 +55,7 @@ fn c01_runs_once_on_a_worker_after_the_value_was_dropped() {
 
 #[test]
 fn c02_all_of_several_run() {
+    let _threads = Threads;
     let (sender, receiver) = channel();
     let object = Gc::new(0);
     for index in 0..SOME {
@@ -73,6 +75,7 @@ fn c02_all_of_several_run() {
 
 #[test]
 fn c03_through_interior_references() {
+    let _threads = Threads;
     #[derive(Trace)]
     struct Wide {
         small: u8,
@@ -115,6 +118,7 @@ fn c03_through_interior_references() {
 
 #[test]
 fn c05_all_of_a_garbage_cycle_are_queued_by_one_collection() {
+    let _threads = Threads;
     let drops = Drops::new();
     let count = Arc::new(AtomicUsize::new(0));
     let first = ring(SOME, &drops);
@@ -137,6 +141,7 @@ fn c05_all_of_a_garbage_cycle_are_queued_by_one_collection() {
 
 #[test]
 fn c06_run_in_parallel_up_to_the_maximum() {
+    let _threads = Threads;
     in_child("c06_run_in_parallel_up_to_the_maximum", || {
         assert!(config().workers >= 2);
         let workers = 4;
@@ -170,6 +175,7 @@ fn c06_run_in_parallel_up_to_the_maximum() {
 
 #[test]
 fn c07_panicking_cleanup_leaves_worker_alive() {
+    let _threads = Threads;
     in_child("c07_panicking_cleanup_leaves_worker_alive", || {
         let reports = Arc::new(Mutex::new(Vec::new()));
         let sink = reports.clone();
@@ -201,6 +207,7 @@ fn c07_panicking_cleanup_leaves_worker_alive() {
 
 #[test]
 fn c08_blocked_cleanup_delays_no_other() {
+    let _threads = Threads;
     in_child("c08_blocked_cleanup_delays_no_other", || {
         set_config(Config { workers: 2, ..config() });
         let (release, released) = channel::<()>();
@@ -233,6 +240,7 @@ fn c08_blocked_cleanup_delays_no_other() {
 
 #[test]
 fn c09_stop() {
+    let _threads = Threads;
     let (count, arg) = (Arc::new(AtomicUsize::new(0)), Drops::new());
     let object = Gc::new(0);
     let add = |object: &Gc<i32>| {
@@ -258,6 +266,7 @@ fn c09_stop() {
 
 #[test]
 fn c09_stop_races_with_death() {
+    let _threads = Threads;
     let rounds = if cfg!(miri) { 10 } else { 500 };
     let (ran, arg) = (Arc::new(AtomicUsize::new(0)), Drops::new());
     let mut stopped = 0;
@@ -292,6 +301,7 @@ fn c09_stop_races_with_death() {
 
 #[test]
 fn c09_stop_inside_a_cleanup() {
+    let _threads = Threads;
     let (count, object, other) = (Arc::new(AtomicUsize::new(0)), Gc::new(0), Gc::new(1));
     let cleanup = Gc::add_cleanup(&other, (), |()| unreachable!()).unwrap();
     let own: Arc<Mutex<Option<Cleanup>>> = Arc::default();
@@ -312,6 +322,7 @@ fn c09_stop_inside_a_cleanup() {
 
 #[test]
 fn c10_a_handle_keeps_nothing_alive_and_a_stale_one_stops_nothing_newer() {
+    let _threads = Threads;
     let (drops, arg, count) = (Drops::new(), Drops::new(), Arc::new(AtomicUsize::new(0)));
     let mut stale = Vec::new();
     let mut places = HashSet::new();
@@ -333,6 +344,7 @@ fn c10_a_handle_keeps_nothing_alive_and_a_stale_one_stops_nothing_newer() {
 
 #[test]
 fn c11_the_argument_is_dropped_once() {
+    let _threads = Threads;
     let arg = Drops::new();
     let object = Gc::new(0);
     let add = |panic: bool| {
@@ -358,6 +370,7 @@ fn c11_the_argument_is_dropped_once() {
 
 #[test]
 fn c12_refused_outside_the_heap() {
+    let _threads = Threads;
     static STATIC: [u32; 4] = [0; 4];
     fn refused<T: ?Sized + 'static>(value: &T) {
         let arg = Drops::new();
@@ -387,6 +400,7 @@ fn c12_refused_outside_the_heap() {
 
 #[test]
 fn c12_an_argument_that_is_the_target_is_refused() {
+    let _threads = Threads;
     let object = Gc::new(5);
     let error = Gc::add_cleanup(&object, object.clone(), |_| unreachable!()).unwrap_err();
     assert!(matches!(error, CleanupError::ArgIsTarget(_)));
@@ -412,6 +426,7 @@ fn c12_an_argument_that_is_the_target_is_refused() {
 
 #[test]
 fn c13_a_cleanup_may_do_everything() {
+    let _threads = Threads;
     let drops = Drops::new();
     let count = Arc::new(AtomicUsize::new(0));
     let object = Gc::new(0);
@@ -442,6 +457,7 @@ fn c13_a_cleanup_may_do_everything() {
 
 #[test]
 fn c14_registration_takes_the_same_time_in_any_order() {
+    let _threads = Threads;
     let n = match (cfg!(miri), cfg!(debug_assertions)) {
         (true, _) => 50,
         (_, true) => 100_000,
@@ -469,6 +485,7 @@ fn c14_registration_takes_the_same_time_in_any_order() {
 
 #[test]
 fn c15_zero_sized_and_tiny_objects() {
+    let _threads = Threads;
     let count = Arc::new(AtomicUsize::new(0));
     let add = |result: Result<Cleanup, _>| drop(result.map_err(|_: CleanupError<_>| ()).unwrap());
     let units: Vec<_> = (0..SOME).map(|_| Gc::new(())).collect();
@@ -572,6 +589,7 @@ fn c17_run_before_exit_if_asked() {
 
 #[test]
 fn c19_weak_is_none_before_the_cleanup_runs() {
+    let _threads = Threads;
     let drops = Drops::new();
     let found = Arc::new(AtomicUsize::new(0));
     let (plain, own) = (Node::new(&drops), ring(3, &drops));
@@ -625,6 +643,7 @@ fn c20_no_worker_can_be_started() {
 /// A cleanup keeps what its argument holds, which may be the way to garbage.
 #[test]
 fn c11_what_an_argument_held_is_collected_later() {
+    let _threads = Threads;
     let drops = Drops::new();
     let object = Node::with(&drops, OnDrop::nothing());
     let held = ring(3, &drops);
