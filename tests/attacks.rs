@@ -223,6 +223,7 @@ fn the_panic_hook_runs_under_locks() {
 
 /// What another thread freed comes back only when its owner runs out of slots.
 #[test]
+#[cfg_attr(tracegc_asan, ignore = "freed slots are kept for a while")]
 fn memory_freed_by_another_thread_does_not_come_back() {
     in_child("memory_freed_by_another_thread_does_not_come_back", || {
         let nodes: Vec<Gc<Node>> = (0..1_000_000).map(|_| Gc::new(Node::default())).collect();

@@ -502,10 +502,12 @@ impl Driver {
     /// Collects until nothing is left to be collected.
     fn collect(&mut self) {
         loop {
-            let freed = heap::stats().freed_objects;
+            // A cleanup may let go of a circle without freeing anything by itself.
+            let done = || (heap::stats().freed_objects, cleanup::stats().executed);
+            let before = done();
             collect();
             run_cleanups();
-            if heap::stats().freed_objects == freed {
+            if done() == before {
                 break;
             }
         }
