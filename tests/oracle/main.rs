@@ -1,4 +1,4 @@
-//! Random operations by one or more threads, checked against a plain model.
+//! Random operations by one to eight threads, checked against a plain model.
 //!
 //! Threads own their roots; edges go to shared objects through shared locked cells, and the model's entry of a cell is
 //! written under that cell's own lock, so nothing but the cells keeps threads and collector apart. At the end of each
@@ -51,6 +51,11 @@ fn two_threads() {
 #[test]
 fn four_threads() {
     runs(4);
+}
+
+#[test]
+fn eight_threads() {
+    runs(8);
 }
 
 fn runs(threads: usize) {
