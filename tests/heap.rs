@@ -9,7 +9,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use common::{Drops, Node, child, in_child, no_automatic_collections, ring};
+use common::{Drops, Node, child, in_child, lock, no_automatic_collections, ring};
 use tracegc::heap::{class_stats, stats, trim};
 use tracegc::{Gc, Trace, Tracer, collect};
 
@@ -55,9 +55,9 @@ fn h03_all_threads_free_what_all_threads_made() {
             let (table, barrier, drops) = (&table, &barrier, &drops);
             scope.spawn(move || {
                 for round in 0..rounds {
-                    table[me].lock().unwrap().extend((0..n).map(|_| Node::new(drops)));
+                    lock(&table[me]).extend((0..n).map(|_| Node::new(drops)));
                     barrier.wait();
-                    let theirs = std::mem::take(&mut *table[(me + 1 + round % 3) % THREADS].lock().unwrap());
+                    let theirs = std::mem::take(&mut *lock(&table[(me + 1 + round % 3) % THREADS]));
                     for node in &theirs {
                         node.counted.check();
                     }

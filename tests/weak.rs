@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use common::{Counted, Drops, Node, OnDrop, quiet_panic, ring};
+use common::{Counted, Drops, Node, OnDrop, lock, quiet_panic, ring};
 use tracegc::{Gc, Trace, Weak, collect};
 
 const ROUNDS: usize = match (cfg!(miri), cfg!(debug_assertions)) {
@@ -174,7 +174,7 @@ fn w04_upgrade_races_with_a_collection() {
     for round in 0..ROUNDS / 2 {
         let first = ring(len, &drops);
         let weaks: Vec<Weak<Node>> = {
-            let second = first.next.lock().unwrap().clone().unwrap();
+            let second = lock(&first.next).clone().unwrap();
             vec![Gc::downgrade(&first), Gc::downgrade(&second)]
         };
         drop(first);
@@ -193,7 +193,7 @@ fn w04_upgrade_races_with_a_collection() {
                     let mut here = node.clone();
                     for _ in 0..len {
                         here.counted.check();
-                        let next = here.next.lock().unwrap().clone().unwrap();
+                        let next = lock(&here.next).clone().unwrap();
                         here = next;
                     }
                     assert!(Gc::ptr_eq(&here, &node));
@@ -269,13 +269,13 @@ fn w04_the_only_handle_moves_into_its_own_ring_and_out_by_a_weak_pointer() {
             let weak = Gc::downgrade(&node);
             let this: *const Node = Gc::as_ptr(&node);
             // SAFETY: the lock is held until the handle is in the cell, so the object is spared until then.
-            let mut cell = unsafe { &(*this).next }.lock().unwrap();
+            let mut cell = lock(unsafe { &(*this).next });
             *cell = Some(node);
             drop(cell);
             node = match weak.upgrade() {
                 Some(node) => {
                     node.counted.check();
-                    let own = node.next.lock().unwrap().take();
+                    let own = lock(&node.next).take();
                     own.expect("it was put there").counted.check();
                     node
                 }
