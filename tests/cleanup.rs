@@ -67,10 +67,30 @@ fn c02_all_of_several_run() {
     }
     drop(object);
     finish();
-    // C04: in whatever order.
     let ran: Vec<usize> = receiver.try_iter().collect();
     assert_eq!(ran.len(), SOME);
     assert_eq!(ran.into_iter().collect::<HashSet<_>>(), (0..SOME).collect());
+}
+
+/// Two cleanups of one object, registered in either order, can wait for each other: neither order is promised, and both
+/// are at work at once.
+#[test]
+fn c04_no_order_is_promised() {
+    let _threads = Threads;
+    for first in [0, 1] {
+        let object = Gc::new(0);
+        let (to_other, from_other) = channel();
+        let mut ends = [Some(Box::new(move || to_other.send(()).unwrap()) as Box<dyn FnOnce() + Send>), None];
+        let (done, met) = channel();
+        ends[1] = Some(Box::new(move || done.send(from_other.recv_timeout(LONG).is_ok()).unwrap()));
+        for index in [first, 1 - first] {
+            let end = ends[index].take().unwrap();
+            Gc::add_cleanup(&object, end, |end| end()).unwrap();
+        }
+        drop(object);
+        finish();
+        assert_eq!(met.try_recv(), Ok(true));
+    }
 }
 
 #[test]
