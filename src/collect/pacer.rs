@@ -3,8 +3,8 @@
 //! The collector's thread starts when there is something for it to do. It wakes up
 //!
 //! - when enough candidates were noted: a *local* collection of what they reach;
-//! - when the heap has grown by the configured percentage since the last collection of the whole heap, or has reached
-//!   the memory limit: a collection of the *whole* heap;
+//! - when the heap has grown by the configured percentage since the last collection of the whole heap and anything was
+//!   noted since, or when it has reached the memory limit: a collection of the *whole* heap;
 //! - after the configured period, if anything was noted or left undecided since.
 //!
 //! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
@@ -132,7 +132,8 @@ fn grown(used: usize) {
     let automatic = PACER.automatic.load(Ordering::Relaxed);
     if used >= PACER.limit.load(Ordering::Relaxed) {
         limit_reached(used);
-    } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) {
+    } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) && PACER.noted.load(Ordering::Relaxed) {
+        // Where nothing was noted there is no garbage that a collection could find.
         want(Reach::Whole, false);
     }
     if automatic && PACER.pressed.load(Ordering::Relaxed) && !super::may_not_wait() {

@@ -11,7 +11,7 @@ use super::verdict::Condemned;
 use super::{burials, notes};
 use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
-use crate::object::{Header, Meta, flag};
+use crate::object::{Begun, Dropped, Header, Meta, flag};
 use crate::special::{self, Farewell};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, global};
@@ -36,13 +36,30 @@ pub(crate) struct Deferred {
 // SAFETY: headers are shared by all threads; what is on the list belongs to whoever takes it off.
 unsafe impl Send for Deferred {}
 
+/// The drop of a handle that is not a simple decrement. `plain` promises that the value has no drop glue.
+///
+/// # Safety
+///
+/// The caller gives a handle up; `begun` is what its decrement said.
+#[inline(never)]
+pub(crate) unsafe fn drop_rest(header: NonNull<Header>, begun: Begun, plain: bool) {
+    // SAFETY: until it is taken away the handle keeps the object; afterwards it is not touched, unless it is ours.
+    match unsafe { header.as_ref() }.decrement_rest(begun) {
+        // SAFETY: it was the last handle.
+        Dropped::Last => unsafe { last_drop(header, plain) },
+        Dropped::Shared => {}
+        Dropped::NewCandidate => notes::note(header, true),
+        Dropped::Unflagged => notes::note(header, false),
+    }
+}
+
 /// Called when the count of an object reached zero: reclaims it, now or when the collection that may be looking at it
 /// has ended. `plain` promises that the value has no drop glue.
 ///
 /// # Safety
 ///
 /// The caller took the last handle away.
-#[inline(never)]
+#[inline]
 pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract the object is ours. Acquire: flags that others set before they dropped their handles.
     let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
@@ -137,22 +154,34 @@ pub(crate) fn end_collection() -> Deferred {
 ///
 /// The object is the caller's, its count is zero, and no collection may look at it; the thread's `reclaiming` flag is
 /// set.
-unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>, panics: &mut Vec<Payload>) {
-    // SAFETY: *owner fields*; the borrow ends before anything calls back.
-    let next = || unsafe { (*cache.local.dying.get()).pop() };
-    // SAFETY: *owner fields*; the borrow ends at once.
-    let in_burial = !unsafe { &*cache.local.burying.get() }.is_empty();
+unsafe fn drain(cache: &Cache, first: Option<NonNull<Header>>, panics: &mut Vec<Payload>) {
+    // SAFETY: *owner fields*; the borrows end before anything calls back.
+    let dying = cache.local.dying.get();
+    // SAFETY: as above.
+    let in_burial = unsafe {
+        (*dying).extend(first);
+        !(*cache.local.burying.get()).is_empty()
+    };
     guarded(panics, || {
-        while let Some(header) = first.take().or_else(next) {
+        // SAFETY: as above; by contract, what is on the list is this thread's.
+        while let Some(header) = unsafe { (*dying).pop() } {
             if in_burial {
                 burials::go_on();
             }
-            // SAFETY: by contract, and what is on the list is this thread's.
-            unsafe { destroy(cache, header) };
+            // SAFETY: as above.
+            let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
+            if meta.has(flag::SPECIALS | flag::DEAD) {
+                // SAFETY: as above.
+                unsafe { destroy(cache, header) };
+            } else {
+                let _end = Slot { cache, header };
+                // SAFETY: as above; the value is there.
+                unsafe { (meta.info().drop)(Header::value(header)) };
+            }
         }
     });
     // SAFETY: as above.
-    let dying = unsafe { &mut *cache.local.dying.get() };
+    let dying = unsafe { &mut *dying };
     // A burst of deaths leaves no memory behind.
     if dying.capacity() > 1 << 16 {
         *dying = Vec::new();
@@ -167,36 +196,43 @@ fn guarded(panics: &mut Vec<Payload>, mut work: impl FnMut()) {
     }
 }
 
-/// What is left to do when the drop glue of an object has run, or has panicked.
-struct End<'a> {
+/// The slot of an object whose drop glue runs: freed when that has ended, or has panicked.
+struct Slot<'a> {
     cache: &'a Cache,
     header: NonNull<Header>,
-    farewell: Option<Farewell>,
 }
 
-impl Drop for End<'_> {
-    #[inline]
+impl Drop for Slot<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the value is gone, and the object was the owner's.
         unsafe { self.cache.free(self.header) };
-        if let Some(farewell) = self.farewell.take() {
+    }
+}
+
+/// Queues the cleanups of an object when its drop glue has ended, or has panicked.
+struct Goodbye(Option<Farewell>);
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        if let Some(farewell) = self.0.take() {
             queue(farewell);
         }
     }
 }
 
-/// Ends one object: weak pointers, value, slot, cleanups.
+/// Ends one object of any kind: weak pointers, value, slot, cleanups.
 ///
 /// # Safety
 ///
 /// As for `drain`.
-#[inline]
+#[inline(never)]
 unsafe fn destroy(cache: &Cache, header: NonNull<Header>) {
     // SAFETY: by contract the object is ours, its count zero, and its value there unless it is marked as dead.
     unsafe {
         let meta = header.as_ref().meta(Ordering::Acquire);
-        let farewell = if meta.has(flag::SPECIALS) { special::clear(header) } else { None };
-        let _end = End { cache, header, farewell };
+        let _last = Goodbye(if meta.has(flag::SPECIALS) { special::clear(header) } else { None });
+        let _end = Slot { cache, header };
         if !meta.has(flag::DEAD) && meta.info().needs_drop {
             (meta.info().drop)(Header::value(header));
         }

@@ -80,6 +80,7 @@ impl Lists {
     }
 
     /// Puts a slot back into its span, which belongs to the owner of these lists; true if the span is empty now.
+    #[inline]
     fn put(&self, span: &Span, slot: NonNull<Header>) -> bool {
         // SAFETY: a slot that is being freed is nobody else's. Release: see `Header::meta`.
         unsafe { slot.as_ref() }.set_meta(Meta::free(span.free.get()), Ordering::Release);
@@ -346,6 +347,26 @@ impl Cache {
     pub(crate) unsafe fn free(&self, slot: NonNull<Header>) {
         // SAFETY: the slot keeps its span in place.
         let span = unsafe { span_of(slot) };
+        // Relaxed: only this thread makes itself the owner, or ends it; and only small spans have owners.
+        if cfg!(not(tracegc_asan)) && ptr::eq(span.owner.load(Ordering::Relaxed), self) {
+            let class = span.class();
+            bump(&self.freed[class], 1);
+            if self.lists.put(span, slot) && !ptr::eq(self.current[class].get(), span) {
+                self.settle(span);
+            }
+        } else {
+            // SAFETY: by contract.
+            unsafe { self.free_other(span, slot) };
+        }
+    }
+
+    /// Frees a slot that is another's, or large.
+    ///
+    /// # Safety
+    ///
+    /// As for `free`.
+    #[inline(never)]
+    unsafe fn free_other(&self, span: &Span, slot: NonNull<Header>) {
         if span.kind() == Kind::Small {
             bump(&self.freed[span.class()], 1);
             poison::poison_slot(slot);

@@ -69,6 +69,10 @@ pub(crate) enum Dropped {
     Last,
 }
 
+/// The word that a decrement has replaced, or 0 if it has not begun: a word with a handle is not zero.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun(u64);
+
 /// Handles, version and candidate flag of one object.
 #[repr(transparent)]
 pub(crate) struct Count(AtomicU64);
@@ -94,20 +98,32 @@ impl Count {
     #[inline]
     pub(crate) fn increment(&self) {
         let old = self.0.fetch_add(INCREMENT, Ordering::Relaxed);
-        if old & COUNT >= LIMIT {
+        if old & LIMIT != 0 {
             overflow();
         }
     }
 
-    /// Takes one handle away. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from
-    /// which another could be made.
+    /// Takes one handle away, if that is simple: there are others, and the collector knows. Else what is to be given to
+    /// [`Count::decrement_rest`].
     #[inline]
-    pub(crate) fn decrement(&self, alone: impl FnOnce() -> bool) -> Dropped {
+    pub(crate) fn decrement_simply(&self) -> Result<(), Begun> {
+        let word = self.0.load(Ordering::Relaxed);
+        if !flagged_and_shared(word) {
+            return Err(Begun(0));
+        }
+        let old = self.0.fetch_add(DECREMENT, Ordering::SeqCst);
+        if flagged_and_shared(old) { Ok(()) } else { Err(Begun(old)) }
+    }
+
+    /// Takes one handle away, or says what a decrement that was begun has done. `alone` is asked, when there is only one
+    /// handle, whether there is nothing (no weak pointer) from which another could be made.
+    #[inline]
+    pub(crate) fn decrement_rest(&self, begun: Begun, alone: impl FnOnce() -> bool) -> Dropped {
+        if begun.0 != 0 {
+            return Self::judge(begun.0);
+        }
         // Acquire: if this is the only handle, what the others' users did is visible.
         let word = self.0.load(Ordering::Acquire);
-        if word & CANDIDATE != 0 && word & COUNT != 1 {
-            return Self::judge(self.0.fetch_add(DECREMENT, Ordering::SeqCst));
-        }
         if word & COUNT == 1 && barrier::is_cheap() && alone() {
             // Nobody else changes the word, but for the collector, which may clear the candidate flag and be overwritten.
             self.0.store(word.wrapping_add(DECREMENT), Ordering::Relaxed);
@@ -119,11 +135,11 @@ impl Count {
 
     #[inline]
     fn judge(old: u64) -> Dropped {
-        if old & COUNT == 1 {
+        if flagged_and_shared(old) {
+            Dropped::Shared
+        } else if old & COUNT == 1 {
             barrier::after_zero();
             Dropped::Last
-        } else if old & CANDIDATE != 0 {
-            Dropped::Shared
         } else {
             Dropped::Unflagged
         }
@@ -213,6 +229,12 @@ impl Count {
     pub(crate) fn condemn(&self) {
         self.0.store(CONDEMNED | CANDIDATE, Ordering::Relaxed);
     }
+}
+
+/// The flag is set, and there are at least two handles: one comparison of the low half, whose top bit is the flag.
+#[inline]
+fn flagged_and_shared(word: u64) -> bool {
+    (word & (VERSION - 1)) > (CANDIDATE | 1)
 }
 
 #[cold]
