@@ -1,11 +1,13 @@
 //! Does the operations, on the objects and on the model.
 
+mod arena;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use tracegc::{Cleanup, Gc, cleanup, collect, heap, unsize};
+use tracegc::{Arena, Cleanup, Gc, cleanup, collect, heap, unsize};
 
 use crate::model::{Model, Object, State, Task};
 use crate::objects::{Arg, Body, Handle, Id, Ledger, Line, Node, OnDrop, Page, Part, Plain, Skipped, WeakHandle, text};
@@ -23,6 +25,7 @@ pub(crate) struct Driver {
     cleanups: Vec<(Cleanup, usize)>,
     /// The edges that the collector does not see, by the object that has them.
     skipped: Vec<(std::sync::Weak<std::sync::Mutex<Option<Handle>>>, Id)>,
+    arena: Option<Arena>,
     /// Objects that were there before.
     live_before: u64,
     steps: usize,
@@ -53,6 +56,7 @@ impl Driver {
             weaks: Vec::new(),
             cleanups: Vec::new(),
             skipped: Vec::new(),
+            arena: None,
             live_before: live(),
             steps: 0,
         }
@@ -178,6 +182,8 @@ impl Driver {
             }
             Op::Collect => self.model.collected = true,
             Op::Trim => drop(heap::trim()),
+            Op::InArena { value, end } => self.in_arena(value, end),
+            Op::ResetArena { free } => self.reset_arena(free),
         }
         Some(())
     }

@@ -66,6 +66,38 @@ impl<'a> Arbitrary<'a> for Act {
     }
 }
 
+/// What is placed in an arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value {
+    Node { fixed: Option<Pick> },
+    Slice { len: u8 },
+    Text { len: u16 },
+}
+
+/// And what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Promote,
+    Drop,
+    MoveOut,
+}
+
+impl<'a> Arbitrary<'a> for Value {
+    fn arbitrary(b: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match b.int_in_range(0..=2_u8)? {
+            0 => Value::Node { fixed: b.arbitrary()? },
+            1 => Value::Slice { len: b.arbitrary()? },
+            _ => Value::Text { len: b.arbitrary()? },
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for End {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        bytes.choose(&[End::Promote, End::Drop, End::MoveOut, End::Promote]).copied()
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     Node {
@@ -156,11 +188,19 @@ pub(crate) enum Op {
     },
     Collect,
     Trim,
+    /// A value in the arena, and out of it.
+    InArena {
+        value: Value,
+        end: End,
+    },
+    ResetArena {
+        free: bool,
+    },
 }
 
 impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(b: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match b.int_in_range(0..=25_u8)? {
+        Ok(match b.int_in_range(0..=27_u8)? {
             0 => Op::Node {
                 shape: b.arbitrary()?,
                 fixed: b.arbitrary()?,
@@ -196,7 +236,9 @@ impl<'a> Arbitrary<'a> for Op {
             22 => Op::Unwrap { what: b.arbitrary()?, whatever: b.arbitrary()?, keep_edges: b.arbitrary()? },
             23 => Op::CollectLocked { what: b.arbitrary()?, cell: b.arbitrary()? },
             24 => Op::Collect,
-            _ => Op::Trim,
+            25 => Op::Trim,
+            26 => Op::InArena { value: b.arbitrary()?, end: b.arbitrary()? },
+            _ => Op::ResetArena { free: b.arbitrary()? },
         })
     }
 }
