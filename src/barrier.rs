@@ -35,7 +35,8 @@ mod system {
     pub(crate) fn prepare() {
         if STATE.load(Ordering::Relaxed) == UNKNOWN {
             let state = if membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) { CHEAP } else { DEAR };
-            STATE.store(state, Ordering::SeqCst);
+            // Whoever is first decides: threads may be under different filters.
+            let _ = STATE.compare_exchange(UNKNOWN, state, Ordering::SeqCst, Ordering::SeqCst);
         }
     }
 

@@ -22,6 +22,7 @@
 //! assert_eq!(tracegc::collect().reclaimed, 2);
 //! ```
 
+mod arena;
 mod barrier;
 pub mod cleanup;
 mod collect;
@@ -35,6 +36,7 @@ mod sync;
 pub mod trace;
 mod weak;
 
+pub use arena::{Arena, ArenaBox};
 pub use cleanup::{Cleanup, CleanupError, add_cleanup};
 pub use collect::{CollectStats, collect};
 #[doc(hidden)]
@@ -64,3 +66,7 @@ pub use trace::derive as __private;
 pub fn keep_alive<T: ?Sized>(value: &T) {
     std::hint::black_box(value);
 }
+
+#[cfg(all(doctest, feature = "derive"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -27,6 +27,12 @@ fn api() {
 
 #[test]
 #[cfg_attr(miri, ignore = "runs the compiler")]
+fn arena() {
+    compile_fail("ui-tests/arena/*.rs");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "runs the compiler")]
 fn pass() {
     trybuild::TestCases::new().pass("ui-tests/pass/*.rs");
 }

@@ -113,7 +113,9 @@ fn trace_impl(input: &DeriveInput, attrs: &TypeAttrs, krate: &Path, variants: &[
     let drop_check = (!attrs.unsafe_drop).then(|| drop_check(name, krate));
     let trace_body = trace_body(krate, &tracer, variants);
     let has_edges = has_edges_body(krate, &input.generics, variants);
+    let second_check = (!attrs.unsafe_drop && attrs.krate.is_some()).then(|| second_drop_check(input));
     quote! {
+        #second_check
         #[automatically_derived]
         unsafe impl #impl_generics #krate::Trace for #name #ty_generics #where_clause {
             #[inline]
@@ -218,5 +220,20 @@ fn drop_check(name: &Ident, krate: &Path) -> TokenStream {
             use #krate::__private::NoDrop as _;
             let _ = #check;
         }
+    }
+}
+
+/// Items that compile only if the type does not implement `Drop`, without asking the crate whose path was given: it need
+/// not be the one that it says it is.
+fn second_drop_check(input: &DeriveInput) -> TokenStream {
+    let name = &input.ident;
+    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let forbids = Ident::new("DerivedTraceForbidsDrop", Span::mixed_site());
+    let any = Ident::new("Any", Span::mixed_site());
+    quote! {
+        trait #forbids {}
+        #[allow(drop_bounds)]
+        impl<#any: ?::core::marker::Sized + ::core::ops::Drop> #forbids for #any {}
+        impl #impl_generics #forbids for #name #ty_generics #where_clause {}
     }
 }

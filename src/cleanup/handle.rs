@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Job;
 use crate::gc::Gc;
+use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Place, lookup};
 use crate::object::Header;
 use crate::special::{Record, Ticket};
@@ -144,7 +145,14 @@ where
     A: Send + 'static,
     F: FnOnce(A) + Send + 'static,
 {
-    match lookup(std::ptr::from_ref(value).addr()) {
+    let address = std::ptr::from_ref(value).addr();
+    let place = if size_of_val(value) > 0 {
+        lookup(address)
+    } else {
+        // Nothing lies at the address, so nothing keeps what surrounds it where it is.
+        PAGE_HEAP.steady(|| lookup(address))
+    };
+    match place {
         Place::Outside => Err(CleanupError::NotInHeap(arg)),
         Place::ArenaChunk => Err(CleanupError::ArenaAllocated(arg)),
         // SAFETY: the reference keeps the object for the time of the call.

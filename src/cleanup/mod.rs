@@ -116,19 +116,9 @@ pub(crate) fn note_stopped() {
     pool().note_stopped();
 }
 
-/// The most workers there may be at once.
-pub(crate) fn max_workers() -> usize {
-    pool().max_workers()
-}
-
 /// Sets the most workers there may be at once, at least one. Those in excess leave after their cleanup.
 pub(crate) fn set_max_workers(max: usize) {
     pool().set_max_workers(max);
-}
-
-/// Sets how long a worker stays with nothing to do, from its next sleep on.
-pub(crate) fn set_idle_timeout(timeout: Duration) {
-    pool().set_idle_timeout(timeout);
 }
 
 /// Lets the workers run what is queued, then ends and joins them. False on timeout, or when a worker calls.

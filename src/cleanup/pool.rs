@@ -321,6 +321,7 @@ impl Pool {
         self.rouse();
     }
 
+    #[cfg(test)]
     pub(super) fn set_idle_timeout(&self, timeout: Duration) {
         self.state.lock().idle_timeout = timeout;
         // Sleepers take their new deadline at their next sleep.

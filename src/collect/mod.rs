@@ -5,6 +5,7 @@
 
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) mod modelled;
+mod burials;
 mod notes;
 mod pacer;
 pub(crate) mod reclaim;
@@ -22,12 +23,14 @@ use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
 use crate::sync::plain::{AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, global, local};
+use crate::sync::{Mutex, global, local};
 use crate::trace::Tracer;
 
 /// Candidates are followed to this many objects each, on average, before the rest is left to a whole collection.
 const BUDGET_PER_NOTE: usize = 64;
 const MIN_BUDGET: usize = 1 << 16;
+/// So many rounds of `collect` in a row may find nothing while other threads bury what they found.
+const PATIENCE: usize = 64;
 /// Free memory that a full collection leaves in the process.
 const KEEP: usize = 32 << 20;
 
@@ -72,12 +75,6 @@ struct Figures {
     nanos: AtomicU64,
 }
 
-/// Burials in progress, by number, in order of their beginning.
-struct Burials {
-    next: u64,
-    running: Vec<u64>,
-}
-
 global! {
     static COLLECTOR: Mutex<Collector> =
         Mutex::new(Collector { began: 0, last: CollectStats { rounds: 0, traced: 0, reclaimed: 0, undecided: false } });
@@ -89,9 +86,6 @@ static FIGURES: Figures = Figures {
     collected: AtomicU64::new(0),
     nanos: AtomicU64::new(0),
 };
-global! {
-    static BURIALS: (Mutex<Burials>, Condvar) = (Mutex::new(Burials { next: 0, running: Vec::new() }), Condvar::new());
-}
 
 local! {
     /// This thread is tracing: nothing of the crate may be called.
@@ -115,7 +109,9 @@ fn may_not_wait() -> bool {
 /// call, and what such objects reach. The program is not stopped: other threads go on, and may go on using the heap.
 ///
 /// It can be called anywhere, also in a destructor or in a cleanup, from any number of threads at once, and with locks
-/// held. Inside a destructor that the collector itself is running it does not wait for that collector to finish.
+/// held that objects are behind. Destructors run on the calling thread, so a lock that one of them takes must not be held,
+/// as with any drop. Destructors that another collection is running are waited for, unless nothing ends there for ten seconds.
+/// Inside a destructor it does not wait for others.
 ///
 /// Takes time in proportion to the number of objects that can hold handles, some 50 to 200 ns for each.
 ///
@@ -140,20 +136,25 @@ pub fn collect() -> CollectStats {
     }
     with_cache(notes::hand_over);
     let mut born_until = None;
+    let mut idle = 0;
     loop {
         let round = match born_until {
             None => round(Reach::Whole, None, &mut born_until),
             Some(until) => round(Reach::Candidates, Some(until), &mut born_until),
         };
-        wait_for_burials(round.burial);
+        // Other threads' burials too: they may be of what was unreachable before the call, and may let go of more of it.
+        let waited = wait_for_burials(round.burial + 1);
         stats.rounds += 1;
         stats.traced += round.stats.traced;
         stats.reclaimed += round.stats.reclaimed;
         stats.undecided |= round.stats.undecided;
-        if stats.rounds > 1 && round.stats.reclaimed == 0 {
+        idle = if round.stats.reclaimed == 0 { idle + 1 } else { 0 };
+        if stats.rounds > 1 && (idle > 0 && !waited || idle > PATIENCE) {
             break;
         }
     }
+    with_cache(Cache::tidy);
+    crate::arena::trim_idle();
     PAGE_HEAP.trim(KEEP);
     stats
 }
@@ -177,18 +178,23 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     let started = Instant::now();
     let mut collector = COLLECTOR.lock();
     let moment = EPOCH.begin();
+    PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
     let mut tracer = Tracer::new(moment);
+    if reach == Reach::Whole {
+        pacer::whole_begins();
+    }
     // Before anything is looked at: a decrement that comes later notes its object anew.
     let noted = notes::take();
     TRACING.with(|tracing| tracing.set(true));
     let trial = match reach {
-        Reach::Whole => {
-            drop(noted);
-            trial::whole(&mut tracer)
-        }
+        Reach::Whole => trial::whole(&mut tracer, noted),
         Reach::Candidates => {
-            let budget = (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET);
+            // `collect` promises to find all of what destroyed objects let go of.
+            let budget = match born_until {
+                Some(_) => usize::MAX,
+                None => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
+            };
             trial::local(&mut tracer, noted, budget, born_until)
         }
     };
@@ -205,14 +211,15 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     };
     collector.began += 1;
     collector.last = stats;
-    let burial = begin_burial();
+    let burial = burials::begin();
     drop(collector);
-    // Outside of all locks: the hook is the user's.
+    let mut panics = Vec::new();
+    reclaim::bury(burial, condemned, deferred, &mut panics);
+    // With nothing held or waited for by others: the hook is the user's.
+    reclaim::report(panics);
     for payload in std::mem::take(&mut tracer.panics) {
         cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
     }
-    reclaim::bury(condemned, deferred);
-    end_burial(burial);
 
     FIGURES.collections.fetch_add(1, Ordering::Relaxed);
     FIGURES.collected.fetch_add(stats.reclaimed as u64, Ordering::Relaxed);
@@ -227,30 +234,9 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     Round { stats, burial }
 }
 
-fn begin_burial() -> u64 {
-    let mut burials = BURIALS.0.lock();
-    let number = burials.next;
-    burials.next += 1;
-    burials.running.push(number);
-    number
-}
-
-fn end_burial(number: u64) {
-    let mut burials = BURIALS.0.lock();
-    burials.running.retain(|&n| n != number);
-    drop(burials);
-    BURIALS.1.notify_all();
-}
-
-/// Waits until other threads have destroyed what they condemned before.
-fn wait_for_burials(number: u64) {
-    if may_not_wait() {
-        return;
-    }
-    let mut burials = BURIALS.0.lock();
-    while burials.running.iter().any(|&n| n < number) {
-        BURIALS.1.wait(&mut burials);
-    }
+/// Waits until all that died before is gone, by whatever thread; false if nothing was left to wait for.
+fn wait_for_burials(end: u64) -> bool {
+    !may_not_wait() && burials::wait(end)
 }
 
 /// Waits until nobody reads the object that the caller has just claimed.

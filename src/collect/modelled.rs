@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use super::{COLLECTOR, Reach, TRACING, begin_burial, end_burial, notes, reclaim, round, trial, verdict};
+use super::{COLLECTOR, Reach, TRACING, burials, notes, reclaim, round, trial, verdict};
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{EPOCH, with_cache};
 use crate::object::Header;
@@ -21,17 +21,18 @@ pub(crate) unsafe fn judge(guess: &[NonNull<Header>]) -> usize {
     // The collector takes the lock of the page heap once, see *spans stay*.
     drop(PAGE_HEAP.segments());
     TRACING.with(|tracing| tracing.set(true));
-    let suspects: Vec<_> = guess.iter().copied().filter(|&header| trial::take_part(header, moment)).collect();
+    let suspects: Vec<_> = guess.iter().copied().filter(|&header| trial::take_part(header, moment, &mut false)).collect();
     let (condemned, _) = verdict::judge(&mut tracer, suspects);
     TRACING.with(|tracing| tracing.set(false));
     trial::Marked::Everywhere.clear();
     let deferred = reclaim::end_collection();
     PAGE_HEAP.clear_limbo();
-    let burial = begin_burial();
+    let burial = burials::begin();
     drop(collector);
     let count = condemned.objects.len();
-    reclaim::bury(condemned, deferred);
-    end_burial(burial);
+    let mut panics = Vec::new();
+    reclaim::bury(burial, condemned, deferred, &mut panics);
+    assert!(panics.is_empty(), "drop glue panicked");
     count
 }
 
@@ -39,4 +40,9 @@ pub(crate) unsafe fn judge(guess: &[NonNull<Header>]) -> usize {
 pub(crate) fn local() -> usize {
     with_cache(notes::hand_over);
     round(Reach::Candidates, None, &mut None).stats.reclaimed
+}
+
+/// A collection of the whole heap, without the rounds after it; the number of objects that were destroyed.
+pub(crate) fn whole() -> usize {
+    round(Reach::Whole, None, &mut None).stats.reclaimed
 }

@@ -1,14 +1,14 @@
 //! Notes of candidates: bare addresses, since an object must not be touched after the handle to it is gone.
 //!
 //! A note may be stale: the object died, or its slot serves another one. Whoever takes a note looks the address up and
-//! asks the object there for its candidate flag. Each thread keeps some notes before it hands them over.
+//! asks the object there for its candidate flag, or (in a rare race) just takes it for a candidate. Each thread keeps some notes before it hands them over.
 
 use std::ptr::NonNull;
 
 use super::pacer;
 use crate::heap::segment::locate;
 use crate::heap::span::Kind;
-use crate::heap::{Cache, with_cache};
+use crate::heap::{Cache, Moment, with_cache};
 use crate::object::Header;
 use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
@@ -25,11 +25,15 @@ global! {
     static BOARD: Board = Board { notes: Mutex::new(Vec::new()), count: AtomicUsize::new(0) };
 }
 
-/// Notes the address of an object that lost a handle and has others.
+/// In the lowest bit of a note: it counts although the object's flag is not set.
+pub(super) const UNFLAGGED: usize = 1;
+
+/// Notes the address of an object that lost a handle and has others. `flagged`: its candidate flag was set for this note.
 #[cold]
 #[inline(never)]
-pub(crate) fn note(header: NonNull<Header>) {
-    let address = header.addr().get();
+pub(crate) fn note(header: NonNull<Header>, flagged: bool) {
+    let address = header.addr().get() | if flagged { 0 } else { UNFLAGGED };
+    pacer::something_noted();
     with_cache(|cache| {
         // SAFETY: *owner fields*: only this thread uses them, and nothing below calls back.
         let full = unsafe {
@@ -79,14 +83,28 @@ pub(crate) fn take() -> Vec<usize> {
     std::mem::take(&mut *notes)
 }
 
-/// The slot that a note is about, if there is one that a running collection may look at.
-pub(crate) fn slot(address: usize) -> Option<NonNull<Header>> {
-    let (_, span) = locate(address)?;
+/// What a note is about.
+pub(super) enum Noted {
+    /// A slot of a span that is older than the running collection: its header can be read.
+    Old(NonNull<Header>),
+    /// Something in a span that is younger, and may vanish.
+    Young,
+    /// Nothing: what was there is gone.
+    Nothing,
+}
+
+/// Looks the address of a note up, for the running collection.
+pub(super) fn slot(note: usize, moment: Moment) -> Noted {
+    let address = note & !UNFLAGGED;
+    let Some((_, span)) = locate(address) else { return Noted::Nothing };
     if !matches!(span.kind(), Kind::Small | Kind::Large) {
-        return None;
+        return Noted::Nothing;
+    }
+    if !moment.may_trace(span.birth.load(Ordering::Relaxed)) {
+        return Noted::Young;
     }
     match span.slot_at(address) {
-        Some((index, 0)) => Some(span.slot(index)),
-        _ => None,
+        Some((index, 0)) => Noted::Old(span.slot(index)),
+        _ => Noted::Nothing,
     }
 }

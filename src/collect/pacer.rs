@@ -3,11 +3,11 @@
 //! The collector's thread starts when there is something for it to do. It wakes up
 //!
 //! - when enough candidates were noted: a *local* collection of what they reach;
-//! - when the heap has grown by the configured percentage since the last collection of the whole heap, or has reached
-//!   the memory limit: a collection of the *whole* heap;
+//! - when the heap has grown by the configured percentage since the last collection of the whole heap and anything was
+//!   noted since, or when it has reached the memory limit: a collection of the *whole* heap;
 //! - after the configured period, if anything was noted or left undecided since.
 //!
-//! After a collection that took a time `d` it rests for `3 d`: so it takes at most a quarter of one core over any long
+//! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
 //! stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
 //! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
 //! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
@@ -46,6 +46,8 @@ struct Pacer {
     pressed: AtomicBool,
     /// Automatic collections are on.
     automatic: AtomicBool,
+    /// A candidate was noted since the last collection of the whole heap began.
+    noted: AtomicBool,
 }
 
 struct State {
@@ -59,7 +61,7 @@ struct State {
     productive: bool,
     /// Number of collections by the thread that ended.
     rounds: u64,
-    /// Bytes in use when the last collection by the memory limit ended.
+    /// A sixteenth more than what the last collection of the whole heap left: beyond, the memory limit asks for another.
     at_limit: usize,
 }
 
@@ -80,7 +82,28 @@ static PACER: Pacer = Pacer {
     limit: AtomicUsize::new(usize::MAX),
     pressed: AtomicBool::new(false),
     automatic: AtomicBool::new(!cfg!(any(miri, loom, shuttle))),
+    noted: AtomicBool::new(false),
 };
+
+/// Tells the pacer that there is a note, with whatever thread. The first one starts the collector's thread, so that the
+/// period is kept.
+#[inline]
+pub(crate) fn something_noted() {
+    // Relaxed, both: a figure for the pacer.
+    if !PACER.noted.load(Ordering::Relaxed) && !PACER.noted.swap(true, Ordering::Relaxed) {
+        start();
+    }
+}
+
+#[cold]
+fn start() {
+    if PACER.automatic.load(Ordering::Relaxed) {
+        let mut state = PACER.state.lock();
+        if !state.stop {
+            run_thread(&mut state);
+        }
+    }
+}
 
 /// Tells the pacer how many notes are on the board.
 pub(crate) fn noted(count: usize) {
@@ -92,7 +115,7 @@ pub(crate) fn noted(count: usize) {
 /// Called before a thread takes more memory than it has at hand.
 #[inline]
 pub(crate) fn before_growth() {
-    let used = PAGE_HEAP.used_bytes();
+    let used = PAGE_HEAP.object_bytes();
     if used >= PACER.trigger.load(Ordering::Relaxed)
         || used >= PACER.limit.load(Ordering::Relaxed)
         || PACER.pressed.load(Ordering::Relaxed)
@@ -106,7 +129,8 @@ fn grown(used: usize) {
     let automatic = PACER.automatic.load(Ordering::Relaxed);
     if used >= PACER.limit.load(Ordering::Relaxed) {
         limit_reached(used);
-    } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) {
+    } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) && PACER.noted.load(Ordering::Relaxed) {
+        // Where nothing was noted there is no garbage that a collection could find.
         want(Reach::Whole, false);
     }
     if automatic && PACER.pressed.load(Ordering::Relaxed) && !super::may_not_wait() {
@@ -124,7 +148,8 @@ fn limit_reached(used: usize) {
     if used <= state.at_limit {
         return;
     }
-    state.at_limit = used + (used >> 4);
+    // Until the collection has ended, and says what is left.
+    state.at_limit = usize::MAX;
     let round = state.rounds;
     drop(state);
     want(Reach::Whole, false);
@@ -154,14 +179,20 @@ fn want(reach: Reach, pressed: bool) {
         state.wanted = Some(reach);
         PACER.wake.notify_one();
     }
-    if !state.running {
-        // In the last moments of a thread, starting another may panic. Without a collector's thread `collect` still works,
-        // and the next event tries again.
-        let spawned = catch_unwind(|| spawn_named("tracegc-collector".into(), work));
-        if let Ok(Ok(thread)) = spawned {
-            state.thread = Some(thread);
-            state.running = true;
-        }
+    run_thread(&mut state);
+}
+
+/// Starts the collector's thread, if it does not run.
+fn run_thread(state: &mut State) {
+    if state.running {
+        return;
+    }
+    // In the last moments of a thread, starting another may panic. Without a collector's thread `collect` still works, and
+    // the next event tries again.
+    let spawned = catch_unwind(|| spawn_named("tracegc-collector".into(), work));
+    if let Ok(Ok(thread)) = spawned {
+        state.thread = Some(thread);
+        state.running = true;
     }
 }
 
@@ -196,7 +227,7 @@ pub(crate) fn configure(config: &Config) {
 }
 
 fn set_trigger(config: &Config) {
-    let used = PAGE_HEAP.used_bytes();
+    let used = PAGE_HEAP.object_bytes();
     let trigger = match config.gc_percent {
         Some(percent) => {
             let growth = (used as u128 * u128::from(percent) / 100).min(usize::MAX as u128 / 2) as usize;
@@ -207,10 +238,18 @@ fn set_trigger(config: &Config) {
     PACER.trigger.store(trigger, Ordering::Relaxed);
 }
 
+/// A collection of the whole heap begins, on whatever thread: it will see all that was noted.
+pub(crate) fn whole_begins() {
+    PACER.noted.store(false, Ordering::Relaxed);
+}
+
 /// A collection of the whole heap ended, on whatever thread.
 pub(crate) fn whole_ended(undecided: bool) {
     set_trigger(&config());
-    PACER.state.lock().undecided = undecided;
+    let used = PAGE_HEAP.object_bytes();
+    let mut state = PACER.state.lock();
+    state.undecided = undecided;
+    state.at_limit = used + (used >> 4);
 }
 
 fn work() {
@@ -221,11 +260,11 @@ fn work() {
         let config = config();
         let automatic = PACER.automatic.load(Ordering::Relaxed);
         let grown = |used_then: usize| {
-            PAGE_HEAP.used_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20))
+            PAGE_HEAP.object_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20))
         };
         let Some(reach) = state.wanted else {
             let timeout = PACER.wake.wait_for(&mut state, config.period).timed_out();
-            if timeout && automatic && (state.undecided || notes::count() > 0) {
+            if timeout && automatic && (state.undecided || PACER.noted.load(Ordering::Relaxed)) {
                 state.wanted = Some(Reach::Whole);
             }
             continue;
@@ -240,8 +279,8 @@ fn work() {
         state.wanted = None;
         drop(state);
         let stats = super::background(reach);
-        rested = Instant::now() + 3 * now.elapsed();
-        used_then = PAGE_HEAP.used_bytes();
+        rested = Instant::now() + 4 * now.elapsed();
+        used_then = PAGE_HEAP.object_bytes();
         state = PACER.state.lock();
         state.undecided |= stats.undecided;
         if reach == Reach::Candidates {

@@ -3,14 +3,15 @@
 //! Drop glue runs outside of all locks of this crate and may do anything. An object whose last handle is dropped inside
 //! the drop glue of another waits in a list of its thread, so however deep a structure is, nothing recurses.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use super::notes;
 use super::verdict::Condemned;
+use super::{burials, notes};
 use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
-use crate::object::{Header, Meta, flag};
+use crate::object::{Begun, Dropped, Header, Meta, flag};
 use crate::special::{self, Farewell};
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicU64;
@@ -18,14 +19,38 @@ use crate::sync::{Mutex, global};
 
 global! {
     /// Objects whose count reached zero while a collection ran that may be looking at them.
-    static DEFERRED: Mutex<Vec<NonNullHeader>> = Mutex::new(Vec::new());
+    static DEFERRED: Mutex<Deferred> = Mutex::new(Deferred { objects: Vec::new(), burials: Vec::new() });
 }
 /// Panics in drop glue.
 pub(crate) static DROP_PANICS: AtomicU64 = AtomicU64::new(0);
 
-struct NonNullHeader(NonNull<Header>);
+/// What waits for the end of a collection.
+#[derive(Default)]
+pub(crate) struct Deferred {
+    objects: Vec<NonNull<Header>>,
+    /// Burials that are not over before the objects are gone.
+    burials: Vec<u64>,
+}
+
 // SAFETY: headers are shared by all threads; what is on the list belongs to whoever takes it off.
-unsafe impl Send for NonNullHeader {}
+unsafe impl Send for Deferred {}
+
+/// The drop of a handle that is not a simple decrement. `plain` promises that the value has no drop glue.
+///
+/// # Safety
+///
+/// The caller gives a handle up; `begun` is what its decrement said.
+#[inline(never)]
+pub(crate) unsafe fn drop_rest(header: NonNull<Header>, begun: Begun, plain: bool) {
+    // SAFETY: until it is taken away the handle keeps the object; afterwards it is not touched, unless it is ours.
+    match unsafe { header.as_ref() }.decrement_rest(begun) {
+        // SAFETY: it was the last handle.
+        Dropped::Last => unsafe { last_drop(header, plain) },
+        Dropped::Shared => {}
+        Dropped::NewCandidate => notes::note(header, true),
+        Dropped::Unflagged => notes::note(header, false),
+    }
+}
 
 /// Called when the count of an object reached zero: reclaims it, now or when the collection that may be looking at it
 /// has ended. `plain` promises that the value has no drop glue.
@@ -33,7 +58,7 @@ unsafe impl Send for NonNullHeader {}
 /// # Safety
 ///
 /// The caller took the last handle away.
-#[inline(never)]
+#[inline]
 pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract the object is ours. Acquire: flags that others set before they dropped their handles.
     let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
@@ -72,46 +97,90 @@ unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: boo
 #[inline(never)]
 unsafe fn reclaim_all(cache: &Cache, header: NonNull<Header>) {
     cache.local.reclaiming.set(true);
+    let mut panics = Vec::new();
     // SAFETY: by contract.
-    unsafe { drain(cache, Some(header)) };
+    unsafe { drain(cache, Some(header), &mut panics) };
     cache.local.reclaiming.set(false);
+    // SAFETY: *owner fields*; the borrow ends at once.
+    if !unsafe { &*cache.local.burying.get() }.is_empty() {
+        // Drop glue called `collect`, which left the rest to this.
+        settle_burials(cache);
+    }
+    report(panics);
+}
+
+/// A panic that was caught.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Reports panics in drop glue. The hook is the user's: nothing may be held.
+pub(crate) fn report(panics: Vec<Payload>) {
+    for payload in panics {
+        cleanup::report_panic(cleanup::PanicOrigin::Drop, payload);
+    }
 }
 
 /// Puts a dead object on the list of the running collection, unless that has ended.
 #[cold]
 fn defer(header: NonNull<Header>, meta: Meta) -> bool {
     let mut deferred = DEFERRED.lock();
-    let still = EPOCH.now().may_trace(meta.birth());
-    if still {
-        deferred.push(NonNullHeader(header));
+    let now = EPOCH.now();
+    if !now.may_trace(meta.birth()) {
+        return false;
     }
-    still
+    deferred.objects.push(header);
+    with_cache(|cache| {
+        // SAFETY: *owner fields*: only this thread uses them, and nothing here calls back.
+        let burying = unsafe { &*cache.local.burying.get() };
+        if !burying.is_empty() && cache.local.handed_to.replace(Some(now)) != Some(now) {
+            burials::hold(burying);
+            deferred.burials.extend_from_slice(burying);
+        }
+    });
+    true
 }
 
-/// Ends the running collection; the objects whose reclaim waited for that.
-pub(crate) fn end_collection() -> Vec<NonNull<Header>> {
+/// Ends the running collection; what waited for that.
+pub(crate) fn end_collection() -> Deferred {
     let mut deferred = DEFERRED.lock();
     EPOCH.end();
-    std::mem::take(&mut *deferred).into_iter().map(|h| h.0).collect()
+    std::mem::take(&mut *deferred)
 }
 
-/// Destroys an object and what dies with it, until nothing is left. A panic in drop glue is reported, and the rest goes
-/// on.
+/// Destroys an object and what dies with it, until nothing is left. A panic in drop glue is kept for a report, and
+/// the rest goes on.
 ///
 /// # Safety
 ///
 /// The object is the caller's, its count is zero, and no collection may look at it; the thread's `reclaiming` flag is
 /// set.
-unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>) {
-    // SAFETY (both): *owner fields*; the borrow ends before anything calls back.
-    let next = || unsafe { (*cache.local.dying.get()).pop() };
-    guarded(|| {
-        while let Some(header) = first.take().or_else(next) {
-            // SAFETY: by contract, and what is on the list is this thread's.
-            unsafe { destroy(cache, header) };
+unsafe fn drain(cache: &Cache, first: Option<NonNull<Header>>, panics: &mut Vec<Payload>) {
+    // SAFETY: *owner fields*; the borrows end before anything calls back.
+    let dying = cache.local.dying.get();
+    // SAFETY: as above.
+    let in_burial = unsafe {
+        (*dying).extend(first);
+        !(*cache.local.burying.get()).is_empty()
+    };
+    guarded(panics, || {
+        // SAFETY: as above; by contract, what is on the list is this thread's.
+        while let Some(header) = unsafe { (*dying).pop() } {
+            if in_burial {
+                burials::go_on();
+            }
+            // SAFETY: as above.
+            let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
+            if meta.has(flag::SPECIALS | flag::DEAD) {
+                // SAFETY: as above.
+                unsafe { destroy(cache, header) };
+            } else {
+                let _end = Slot { cache, header };
+                // SAFETY: as above; the value is there.
+                unsafe { (meta.info().drop)(Header::value(header)) };
+            }
         }
     });
-    let dying = unsafe { &mut *cache.local.dying.get() };
+    // SAFETY: as above.
+    let dying = unsafe { &mut *dying };
     // A burst of deaths leaves no memory behind.
     if dying.capacity() > 1 << 16 {
         *dying = Vec::new();
@@ -119,43 +188,50 @@ unsafe fn drain(cache: &Cache, mut first: Option<NonNull<Header>>) {
 }
 
 /// Runs a loop that goes on where it was when drop glue in it panics.
-fn guarded(mut work: impl FnMut()) {
+fn guarded(panics: &mut Vec<Payload>, mut work: impl FnMut()) {
     while let Err(payload) = catch_unwind(AssertUnwindSafe(&mut work)) {
         DROP_PANICS.fetch_add(1, Ordering::Relaxed);
-        cleanup::report_panic(cleanup::PanicOrigin::Drop, payload);
+        panics.push(payload);
     }
 }
 
-/// What is left to do when the drop glue of an object has run, or has panicked.
-struct End<'a> {
+/// The slot of an object whose drop glue runs: freed when that has ended, or has panicked.
+struct Slot<'a> {
     cache: &'a Cache,
     header: NonNull<Header>,
-    farewell: Option<Farewell>,
 }
 
-impl Drop for End<'_> {
-    #[inline]
+impl Drop for Slot<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the value is gone, and the object was the owner's.
         unsafe { self.cache.free(self.header) };
-        if let Some(farewell) = self.farewell.take() {
+    }
+}
+
+/// Queues the cleanups of an object when its drop glue has ended, or has panicked.
+struct Goodbye(Option<Farewell>);
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        if let Some(farewell) = self.0.take() {
             queue(farewell);
         }
     }
 }
 
-/// Ends one object: weak pointers, value, slot, cleanups.
+/// Ends one object of any kind: weak pointers, value, slot, cleanups.
 ///
 /// # Safety
 ///
 /// As for `drain`.
-#[inline]
+#[inline(never)]
 unsafe fn destroy(cache: &Cache, header: NonNull<Header>) {
     // SAFETY: by contract the object is ours, its count zero, and its value there unless it is marked as dead.
     unsafe {
         let meta = header.as_ref().meta(Ordering::Acquire);
-        let farewell = if meta.has(flag::SPECIALS) { special::clear(header) } else { None };
-        let _end = End { cache, header, farewell };
+        let _last = Goodbye(if meta.has(flag::SPECIALS) { special::clear(header) } else { None });
+        let _end = Slot { cache, header };
         if !meta.has(flag::DEAD) && meta.info().needs_drop {
             (meta.info().drop)(Header::value(header));
         }
@@ -168,19 +244,21 @@ fn queue(farewell: Farewell) {
     }
 }
 
-/// Destroys what a collection condemned and what waited for its end.
-pub(crate) fn bury(condemned: Condemned, deferred: Vec<NonNull<Header>>) {
+/// Destroys what a collection condemned and what waited for its end. Panics in drop glue are left in `panics`.
+pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics: &mut Vec<Payload>) {
     with_cache(|cache| {
         let outer = cache.local.reclaiming.replace(true);
-        let drain_inner = || {
-            if !outer {
-                // SAFETY: what is on the list is this thread's.
-                unsafe { drain(cache, None) };
-            }
-        };
+        // SAFETY: *owner fields*: only this thread uses them, and the borrow ends at once.
+        unsafe {
+            let burying = &mut *cache.local.burying.get();
+            burying.extend(deferred.burials);
+            burying.push(number);
+        }
+        cache.local.handed_to.set(None);
         let mut objects = condemned.objects.iter();
-        guarded(|| {
+        guarded(panics, || {
             for &header in objects.by_ref() {
+                burials::go_on();
                 // SAFETY: *verdict*: the objects are the collector's; all slots stay until all drop glue has run.
                 unsafe {
                     let info = header.as_ref().meta(Ordering::Acquire).info();
@@ -190,7 +268,6 @@ pub(crate) fn bury(condemned: Condemned, deferred: Vec<NonNull<Header>>) {
                 }
             }
         });
-        drain_inner();
         for &header in &condemned.objects {
             // SAFETY: the value is gone, and so are the edges to it.
             unsafe { cache.free(header) };
@@ -198,17 +275,30 @@ pub(crate) fn bury(condemned: Condemned, deferred: Vec<NonNull<Header>>) {
         for farewell in condemned.farewells {
             queue(farewell);
         }
-        let mut deferred = deferred.into_iter();
-        guarded(|| {
+        let mut deferred = deferred.objects.into_iter();
+        guarded(panics, || {
             for header in deferred.by_ref() {
+                burials::go_on();
                 // SAFETY: what was deferred is the collector's now, and no collection that may look at it runs: one that
                 // began since finds its count at zero.
                 unsafe { destroy(cache, header) };
-                drain_inner();
             }
         });
-        drain_inner();
-        cache.local.reclaiming.set(outer);
+        if !outer {
+            // SAFETY: what is on the list is this thread's.
+            unsafe { drain(cache, None, panics) };
+            cache.local.reclaiming.set(false);
+        }
         notes::hand_over(cache);
+        if !outer {
+            settle_burials(cache);
+        }
     });
+}
+
+/// Ends the burials that this thread was at work for, when all that died in its hands is gone.
+fn settle_burials(cache: &Cache) {
+    // SAFETY: *owner fields*; the borrow ends at once.
+    let burying = unsafe { std::mem::take(&mut *cache.local.burying.get()) };
+    burials::end(&burying);
 }

@@ -12,7 +12,7 @@
 
 use std::ptr::NonNull;
 
-use super::notes;
+use super::notes::{self, Noted};
 use crate::heap::Moment;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::segment::Segment;
@@ -28,6 +28,9 @@ const SECTION: usize = 128;
 const AHEAD: usize = 4;
 /// Births older than this many collections are renewed by a collection of the whole heap.
 pub(super) const RENEW: u16 = 1 << 13;
+
+/// Marks that were not set. Comparing slices goes many bytes at a time, which a loop that ends early does not.
+const CLEAN: &[u8] = &[0; 4096];
 
 global! {
     /// Held while the collector reads objects: whoever claims an object sets the flag, and then waits here once.
@@ -55,18 +58,19 @@ impl Marked {
     /// Clears the marks, for the next collection.
     pub(crate) fn clear(self) {
         match self {
-            // SAFETY (both): *marks* belong to the running collection, and segments stay while it runs.
             Marked::On(objects) => {
                 for object in objects {
+                    // SAFETY: *marks* belong to the running collection, and segments stay while it runs.
                     unsafe { *Segment::mark(object) = 0 };
                 }
             }
             Marked::Everywhere => {
                 for segment in PAGE_HEAP.segments() {
+                    // SAFETY: as above.
                     let marks = unsafe { &mut *Segment::marks(segment) };
                     // What was never written is not written now: it would take memory.
-                    for block in marks.chunks_mut(4096) {
-                        if block.iter().any(|&byte| byte != 0) {
+                    for block in marks.chunks_mut(CLEAN.len()) {
+                        if *block != CLEAN[..block.len()] {
                             block.fill(0);
                         }
                     }
@@ -112,13 +116,14 @@ fn in_sections(
     }
 }
 
-/// A trial of the whole heap.
-pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
+/// A trial of the whole heap. Notes of objects that it passes over are put back.
+pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
     let moment = tracer.moment;
     let segments = PAGE_HEAP.segments();
     let mut visited = 0;
     let mut busy = Vec::new();
     let mut failures = Vec::new();
+    let mut claimed = false;
 
     tracer.mode = Mode::Count;
     for_each_span(&segments, moment, |span| {
@@ -127,7 +132,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
             tracer,
             |tracer| {
                 let Some(header) = slots.next() else { return false };
-                if take_part(header, moment) {
+                if take_part(header, moment, &mut claimed) {
                     visited += 1;
                     // SAFETY: the slot's birth is older, and this is a reading section.
                     if !unsafe { tracer.trace_object(header) } {
@@ -140,7 +145,8 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
         );
     });
     busy.append(&mut failures);
-    let undecided = !busy.is_empty();
+    let undecided = claimed || !busy.is_empty();
+    put_back(notes, moment);
 
     // First all roots get their mark; where that leaves nobody else, nothing has to be traced again.
     let mut live = 0;
@@ -191,6 +197,23 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>) -> Trial {
     Trial { suspects, visited, undecided, marked: Marked::Everywhere }
 }
 
+/// Puts the notes of live objects back that took no part: those that are claimed, or too young.
+fn put_back(mut notes: Vec<usize>, moment: Moment) {
+    notes.retain(|&note| {
+        let header = match notes::slot(note, moment) {
+            Noted::Old(header) => header,
+            Noted::Young => return true,
+            Noted::Nothing => return false,
+        };
+        // SAFETY: a slot of a span that is older than this collection.
+        let (mark, meta) = unsafe { (mark_of(header), header.as_ref().meta(Ordering::SeqCst)) };
+        *mark & mark::VISITED == 0 && meta.is_live() && !meta.has(flag::LEAF)
+    });
+    if !notes.is_empty() {
+        notes::post(notes);
+    }
+}
+
 /// Marks what the found objects reach; the number of objects that were marked (without the first ones).
 fn mark_from_found(tracer: &mut Tracer<'_>) -> usize {
     let first = tracer.found.len();
@@ -231,10 +254,15 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
     let mut later = Vec::new();
     let mut undecided = false;
     for address in notes {
-        let Some(header) = notes::slot(address) else {
-            continue;
+        let header = match notes::slot(address, moment) {
+            Noted::Old(header) => header,
+            Noted::Young => {
+                later.push(address);
+                continue;
+            }
+            Noted::Nothing => continue,
         };
-        // SAFETY: a slot of a span that holds objects; its header can be read.
+        // SAFETY: a slot of a span that is older than this collection; its header can be read.
         let this = unsafe { header.as_ref() };
         let meta = this.meta(Ordering::SeqCst);
         if !meta.is_live() || meta.has(flag::LEAF) {
@@ -245,11 +273,13 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
             later.push(address);
             continue;
         }
-        if !this.count.take_candidate() {
+        if !this.count.take_candidate() && address & notes::UNFLAGGED == 0 {
             continue;
         }
         if !may_visit(header, moment) {
-            undecided = true;
+            // Claimed, or dying; or the flag was that of a younger object, which has taken the slot at this moment.
+            undecided |= meta.has(flag::CLAIMED);
+            later.push(address | notes::UNFLAGGED);
             continue;
         }
         // SAFETY: found by this collection.
@@ -341,13 +371,14 @@ pub(crate) fn leave(tracer: &mut Tracer<'_>, leavers: &[NonNull<Header>]) {
 
 /// Makes the object of a slot take part, if this collection may trace it.
 #[inline]
-pub(super) fn take_part(header: NonNull<Header>, moment: Moment) -> bool {
+pub(super) fn take_part(header: NonNull<Header>, moment: Moment, claimed: &mut bool) -> bool {
     // SAFETY: a slot below the extent of a span that is older than the collection.
     let (this, mark) = unsafe { (header.as_ref(), mark_of(header)) };
     // The count first, see `may_visit`.
     let handles = this.count.read().handles();
     let meta = this.meta(Ordering::SeqCst);
     if handles == 0 || !meta.is_live() || meta.has(flag::LEAF | flag::CLAIMED) || !moment.may_trace(meta.birth()) {
+        *claimed |= meta.is_live() && meta.has(flag::CLAIMED);
         return false;
     }
     // The object is looked at now: a decrement from here on notes it again.
@@ -392,7 +423,11 @@ fn for_each_span(segments: &[NonNull<Segment>], moment: Moment, mut f: impl FnMu
         // SAFETY: segments stay while a collection runs.
         for span in unsafe { segment.as_ref() }.spans() {
             let holds_objects = matches!(span.kind(), Kind::Small | Kind::Large);
-            if holds_objects && moment.may_trace(span.birth.load(Ordering::Relaxed)) {
+            let birth = span.birth.load(Ordering::Relaxed);
+            if holds_objects && moment.may_trace(birth) {
+                if moment.birth().wrapping_sub(birth) > RENEW {
+                    span.birth.store(moment.birth().wrapping_sub(1), Ordering::Relaxed);
+                }
                 f(span);
             }
         }

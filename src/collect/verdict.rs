@@ -25,6 +25,9 @@ use crate::trace::tracer::{Mode, Tracer, mark};
 /// How often a set may shrink before its rest is left to a later collection.
 const ATTEMPTS: usize = 64;
 
+/// The clock is looked at after so many objects.
+const GLANCE: usize = 1 << 12;
+
 /// Objects that nobody can reach any more, and what is to be done when they are gone.
 #[derive(Default)]
 pub(crate) struct Condemned {
@@ -53,27 +56,25 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
 
 /// One attempt: `Err` with the objects that leave.
 fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
-    let started = Instant::now();
-    // SAFETY (all below): *deferral*: what the collection found stays until it ends.
-    let before: Vec<Reading> = suspects.iter().map(|h| unsafe { h.as_ref() }.count.read()).collect();
+    let mut seen = Instant::now();
+    // SAFETY: *deferral*: what the collection found stays until it ends.
+    let read = |header: &NonNull<Header>| unsafe { header.as_ref() }.count.read();
+    let before: Vec<Reading> = suspects.iter().map(read).collect();
 
     let _section = READING.lock();
-    let mut leavers = freeze(tracer, suspects, &before);
+    let mut leavers = freeze(tracer, suspects, &before, &mut seen);
     if leavers.is_empty() {
         let doors = close_doors(suspects);
         if !cfg!(tracegc_break = "pass-b") {
-            for (&header, &reading) in suspects.iter().zip(&before) {
-                if unsafe { header.as_ref() }.count.read() != reading {
-                    leavers.push(header);
-                }
-            }
+            leavers.extend(changed(suspects, &before));
         }
-        if started.elapsed() > Count::VERSION_LIFETIME {
-            // A version might have come round: nobody is judged.
+        if seen.elapsed() > Count::VERSION_LIFETIME {
+            // A version might have come round since the words were last read: nobody is judged.
             leavers = suspects.to_vec();
         }
         if leavers.is_empty() {
             for &header in suspects {
+                // SAFETY: as above.
                 let this = unsafe { header.as_ref() };
                 this.count.condemn();
                 this.set_flags(flag::DEAD);
@@ -87,8 +88,24 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
     Err(leavers)
 }
 
-/// Traces all suspects under kept guards; the objects that leave.
-fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Reading]) -> Vec<NonNull<Header>> {
+/// The suspects whose words are not what they were.
+fn changed<'a>(
+    suspects: &'a [NonNull<Header>],
+    before: &'a [Reading],
+) -> impl Iterator<Item = NonNull<Header>> + use<'a> {
+    // SAFETY: *deferral*.
+    let same = |header: NonNull<Header>, reading| unsafe { header.as_ref() }.count.read() == reading;
+    suspects.iter().zip(before).filter(move |&(&header, &reading)| !same(header, reading)).map(|(&header, _)| header)
+}
+
+/// Traces all suspects under kept guards; the objects that leave. Where that takes long, the words are read again on the
+/// way, so that no version can come round unseen; `seen` is when the last such pass began.
+fn freeze(
+    tracer: &mut Tracer<'_>,
+    suspects: &[NonNull<Header>],
+    before: &[Reading],
+    seen: &mut Instant,
+) -> Vec<NonNull<Header>> {
     for &header in suspects {
         // SAFETY: visited by this collection.
         unsafe { *mark_of(header) = mark::VISITED };
@@ -103,6 +120,10 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
                 return false;
             };
             next += 1;
+            if next % GLANCE == 0 && seen.elapsed() > Count::VERSION_LIFETIME / 4 {
+                *seen = Instant::now();
+                leavers.extend(changed(suspects, before));
+            }
             if let Some(ahead) = suspects.get(next + 3) {
                 crate::trace::tracer::prefetch_address(ahead.as_ptr().cast());
             }

@@ -72,7 +72,7 @@ impl<T: ?Sized> Drop for GcMut<'_, T> {
             object.clear_flags(flag::CLAIMED);
             // A collection may have passed over the object meanwhile.
             if object.count.set_candidate() {
-                collect::note(header);
+                collect::note(header, true);
             }
         }
     }
@@ -223,8 +223,8 @@ impl<T: 'static> Gc<T> {
         let header = this.header();
         match this.object().decrement() {
             Dropped::Shared => None,
-            Dropped::NewCandidate => {
-                collect::note(header);
+            dropped @ (Dropped::NewCandidate | Dropped::Unflagged) => {
+                collect::note(header, dropped == Dropped::NewCandidate);
                 None
             }
             Dropped::Last => {

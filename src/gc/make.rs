@@ -184,6 +184,36 @@ impl<T: Trace + Send + Sync + 'static> Gc<T> {
     }
 }
 
+impl<T: Trace + Send + Sync + 'static> Gc<T> {
+    /// Moves the value at `source` into a new object, without a stop on the stack.
+    ///
+    /// # Safety
+    ///
+    /// `source` is a `T` that may be read, and that nobody uses afterwards.
+    pub(crate) unsafe fn moved_from(source: NonNull<T>) -> Self {
+        let slot = slot(One::<T>::FIT, room(size_of::<T>()), align_of::<T>());
+        // SAFETY: the slot is new, large enough and aligned for a `T`, and lies elsewhere than the source.
+        unsafe {
+            let place = Header::value(slot).cast::<T>();
+            place.copy_from_nonoverlapping(source, 1);
+            publish(slot, One::<T>::INFO, !T::has_edges());
+            Gc::from_counted(place)
+        }
+    }
+}
+
+impl<T: Trace + Send + Sync + 'static> Gc<[T]> {
+    /// Moves the elements at `source` into a new object.
+    ///
+    /// # Safety
+    ///
+    /// As for a single value.
+    pub(crate) unsafe fn moved_from(source: NonNull<[T]>) -> Self {
+        // SAFETY: every element is read once.
+        make_slice(source.len(), |index| unsafe { source.cast::<T>().add(index).read() })
+    }
+}
+
 /// Gives a slot back whose value was never written.
 struct Unborn(NonNull<Header>);
 

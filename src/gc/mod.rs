@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 use crate::cleanup::{Cleanup, CleanupError};
 use crate::collect;
-use crate::object::{Dropped, Header};
+use crate::object::Header;
 use crate::special::Record;
 use crate::sync::atomic::Ordering;
 use crate::weak::Weak;
@@ -96,12 +96,9 @@ impl<T: ?Sized> Drop for Gc<T> {
     /// Gives the handle up; the last one destroys the object.
     #[inline]
     fn drop(&mut self) {
-        let header = self.header();
-        match self.object().decrement() {
-            Dropped::Shared => {}
-            Dropped::NewCandidate => collect::note(header),
-            // SAFETY: it was the last handle.
-            Dropped::Last => unsafe { collect::reclaim::last_drop(header, !std::mem::needs_drop::<T>()) },
+        if let Err(begun) = self.object().count.decrement_simply() {
+            // SAFETY: the handle is given up, and the value is a `T`.
+            unsafe { collect::reclaim::drop_rest(self.header(), begun, !std::mem::needs_drop::<T>()) };
         }
     }
 }

@@ -31,18 +31,25 @@ use super::Gc;
 /// ```
 #[macro_export]
 macro_rules! unsize {
-    ($handle:expr => $target:ty) => {
-        $crate::__unsize_with($handle, |value| -> *mut $target { value })
-    };
+    ($handle:expr => $target:ty) => {{
+        let handle = $handle;
+        // SAFETY: the closure is nothing but a coercion.
+        unsafe { $crate::__unsize_with(handle, |value| -> *mut $target { value }) }
+    }};
 }
 
 /// What [`unsize!`] expands to. The types are pinned down by `*mut`, so that no lifetime in them can change on the way.
+///
+/// # Safety
+///
+/// `cast` does nothing but coerce its argument: what it returns may be used as the argument may.
 #[doc(hidden)]
-pub fn unsize_with<T: 'static, U: ?Sized + 'static>(handle: Gc<T>, cast: fn(*mut T) -> *mut U) -> Gc<U> {
+pub unsafe fn unsize_with<T: 'static, U: ?Sized + 'static>(handle: Gc<T>, cast: fn(*mut T) -> *mut U) -> Gc<U> {
     let handle = std::mem::ManuallyDrop::new(handle);
     let value = NonNull::new(cast(handle.value.as_ptr())).expect("a value has an address");
     assert!(value.addr() == handle.value.addr(), "the cast must lead to the same object");
-    // SAFETY: the handle is taken over; the pointer is a coercion of the old one, with its provenance.
+    // SAFETY: the handle is taken over; by contract the pointer is a coercion of the old one, with its
+    // provenance.
     unsafe { Gc::from_counted(value) }
 }
 

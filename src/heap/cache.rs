@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 
 use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
+use super::poison;
 use super::segment::{Segment, span_of};
 use super::span::{Kind, Listed, Span, no_span};
 use crate::object::{Header, Meta};
@@ -80,6 +81,7 @@ impl Lists {
     }
 
     /// Puts a slot back into its span, which belongs to the owner of these lists; true if the span is empty now.
+    #[inline]
     fn put(&self, span: &Span, slot: NonNull<Header>) -> bool {
         // SAFETY: a slot that is being freed is nobody else's. Release: see `Header::meta`.
         unsafe { slot.as_ref() }.set_meta(Meta::free(span.free.get()), Ordering::Release);
@@ -106,6 +108,8 @@ pub(crate) struct Cache {
     freed_large: AtomicU64,
     made_large_bytes: AtomicU64,
     freed_large_bytes: AtomicU64,
+    /// Freed slots that are not used again yet; always empty but under a sanitizer.
+    quarantine: poison::Quarantine,
     /// Work of the layers above that belongs to the thread.
     pub(crate) local: Local,
 }
@@ -119,6 +123,10 @@ pub(crate) struct Local {
     pub(crate) reclaiming: Cell<bool>,
     /// Addresses of candidates that were not handed over yet.
     pub(crate) notes: UnsafeCell<Vec<usize>>,
+    /// The burials that this thread is at work for, see `collect::burials`.
+    pub(crate) burying: UnsafeCell<Vec<u64>>,
+    /// The collection that they were last handed to.
+    pub(crate) handed_to: Cell<Option<super::Moment>>,
 }
 
 // SAFETY: cells are used by the thread that has the cache, or under the central lock; the rest are atomics.
@@ -182,6 +190,7 @@ impl Cache {
             freed_large: AtomicU64::new(0),
             made_large_bytes: AtomicU64::new(0),
             freed_large_bytes: AtomicU64::new(0),
+            quarantine: Default::default(),
             local: Local::default(),
         }
     }
@@ -202,6 +211,10 @@ impl Cache {
 
     /// Hands everything over, for a thread that exits.
     pub(crate) fn release(&'static self) {
+        while let Some(slot) = self.quarantine.pop() {
+            // SAFETY: freed slots are this thread's.
+            unsafe { self.put_slot(span_of(slot), slot) };
+        }
         let mut central = CENTRAL.lock();
         for class in 0..CLASSES {
             self.current[class].set(no_span());
@@ -236,6 +249,7 @@ impl Cache {
         span.free.set(unsafe { slot.as_ref() }.meta(Ordering::Relaxed).next());
         span.used.set(span.used.get() + 1);
         bump(&self.made[class], 1);
+        poison::unpoison_slot(slot);
         Some(slot)
     }
 
@@ -293,6 +307,24 @@ impl Cache {
         }
     }
 
+    /// Takes over what other threads freed, and gives back what holds nothing.
+    pub(crate) fn tidy(&self) {
+        self.collect_remote();
+        for class in 0..CLASSES {
+            let mut next = self.lists.of(class, Listed::Partial).first();
+            while let Some(span) = next {
+                // SAFETY: *owner fields*.
+                next = unsafe { span.next.get().as_ref() };
+                if span.used.get() == 0 {
+                    if ptr::eq(self.current[class].get(), span) {
+                        self.current[class].set(no_span());
+                    }
+                    self.settle(span);
+                }
+            }
+        }
+    }
+
     /// Puts a free slot where it belongs, without counting it.
     ///
     /// # Safety
@@ -327,10 +359,33 @@ impl Cache {
     pub(crate) unsafe fn free(&self, slot: NonNull<Header>) {
         // SAFETY: the slot keeps its span in place.
         let span = unsafe { span_of(slot) };
+        // Relaxed: only this thread makes itself the owner, or ends it; and only small spans have owners.
+        if cfg!(not(tracegc_asan)) && ptr::eq(span.owner.load(Ordering::Relaxed), self) {
+            let class = span.class();
+            bump(&self.freed[class], 1);
+            if self.lists.put(span, slot) && !ptr::eq(self.current[class].get(), span) {
+                self.settle(span);
+            }
+        } else {
+            // SAFETY: by contract.
+            unsafe { self.free_other(span, slot) };
+        }
+    }
+
+    /// Frees a slot that is another's, or large.
+    ///
+    /// # Safety
+    ///
+    /// As for `free`.
+    #[inline(never)]
+    unsafe fn free_other(&self, span: &Span, slot: NonNull<Header>) {
         if span.kind() == Kind::Small {
             bump(&self.freed[span.class()], 1);
-            // SAFETY: by contract.
-            unsafe { self.put_slot(span, slot) };
+            poison::poison_slot(slot);
+            if let Some(slot) = self.quarantine.exchange(slot) {
+                // SAFETY: by contract; under the sanitizer it is an earlier slot, for which the same holds.
+                unsafe { self.put_slot(span_of(slot), slot) };
+            }
         } else {
             // SAFETY: by contract.
             unsafe { self.free_large(slot) };

@@ -65,7 +65,7 @@ impl Epoch {
 
     /// Starts the next collection. Only for whoever holds the collector's lock.
     pub(crate) fn begin(&self) -> Moment {
-        let next = Moment((self.0.load(Ordering::Relaxed) + 2) | 1);
+        let next = Moment(self.0.load(Ordering::Relaxed).wrapping_add(2) | 1);
         self.0.store(next.0, Ordering::SeqCst);
         if !cfg!(tracegc_break = "start-barrier") {
             barrier::heavy();

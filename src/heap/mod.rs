@@ -8,11 +8,14 @@ pub(crate) mod class;
 mod config;
 mod epoch;
 mod lookup;
-mod os;
+pub(crate) mod os;
 pub(crate) mod pages;
+pub(crate) mod poison;
 pub(crate) mod segment;
 pub(crate) mod span;
 mod stats;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub(crate) use cache::Cache;
 pub use config::{Config, config, set_config};
@@ -132,7 +135,7 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
     }
 }
 
-/// Returns memory that holds nothing to the system: free segments and free pages. A full
+/// Returns memory that holds nothing to the system: free segments, free pages, and idle chunks of arenas. A full
 /// [`collect`](crate::collect()) does so, too; it keeps a reserve.
 ///
 /// Returns the number of bytes given back. The time grows with the number of segments (4 MiB each).
@@ -143,6 +146,8 @@ pub(crate) unsafe fn slot_bytes(header: NonNull<Header>) -> usize {
 /// assert!(returned < 1 << 40);
 /// ```
 pub fn trim() -> usize {
+    with_cache(Cache::tidy);
+    crate::arena::trim_idle();
     pages::PAGE_HEAP.trim(0)
 }
 

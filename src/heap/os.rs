@@ -46,15 +46,29 @@ pub(crate) unsafe fn unmap(base: NonNull<u8>, bytes: usize, _align: usize) {
     unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
 }
 
-/// Lets the system take the memory of a range until it is written again; its content is lost.
+/// The part of a range that is whole pages of the system. They can be larger than the heap's, and the system would
+/// take in what lies beside the range.
+#[cfg(all(unix, not(miri), not(loom)))]
+fn whole_pages(base: NonNull<u8>, bytes: usize) -> Option<(*mut libc::c_void, usize)> {
+    // SAFETY: the question has no conditions.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+    let lead = base.addr().get().next_multiple_of(page) - base.addr().get();
+    let whole = bytes.checked_sub(lead)? / page * page;
+    Some((base.as_ptr().wrapping_add(lead).cast(), whole))
+}
+
+/// Lets the system take the memory of a range until it is written again; its content is lost. On systems with large
+/// pages the ends of the range may stay.
 ///
 /// # Safety
 ///
 /// The range lies in a reservation and holds nothing that is needed.
 #[cfg(all(unix, not(miri), not(loom), not(shuttle)))]
 pub(crate) unsafe fn decommit(base: NonNull<u8>, bytes: usize) {
-    // SAFETY: by contract nothing in the range is needed.
-    unsafe { libc::madvise(base.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
+    if let Some((start, bytes)) = whole_pages(base, bytes) {
+        // SAFETY: by contract nothing in the range is needed.
+        unsafe { libc::madvise(start, bytes, libc::MADV_DONTNEED) };
+    }
 }
 
 /// Asks for large pages in a range.
@@ -75,8 +89,10 @@ pub(crate) fn advise_huge(_base: NonNull<u8>, _bytes: usize) {}
 #[cfg(all(unix, not(miri), not(loom), not(shuttle)))]
 pub(crate) unsafe fn protect(base: NonNull<u8>, bytes: usize, accessible: bool) {
     let rights = if accessible { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
-    // SAFETY: by contract nobody uses the range.
-    unsafe { libc::mprotect(base.as_ptr().cast(), bytes, rights) };
+    if let Some((start, bytes)) = whole_pages(base, bytes) {
+        // SAFETY: by contract nobody uses the range.
+        unsafe { libc::mprotect(start, bytes, rights) };
+    }
 }
 
 #[cfg(any(not(unix), miri, loom, shuttle))]

@@ -12,8 +12,8 @@ use std::ptr::NonNull;
 
 use super::class::{CLASSES, span_pages};
 use super::segment::{HEAD_PAGES, MAX_SPAN_PAGES, PAGE, PAGES, Segment};
-use super::span::Span;
-use super::{EPOCH, os};
+use super::span::{Kind, Span};
+use super::{EPOCH, os, poison};
 use crate::object::Header;
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicUsize;
@@ -125,6 +125,8 @@ pub(crate) struct Pages {
     mapped: AtomicUsize,
     /// Bytes of spans in use.
     used: AtomicUsize,
+    /// Of these, bytes of arena chunks.
+    chunks: AtomicUsize,
 }
 
 global! {
@@ -154,6 +156,7 @@ impl Pages {
                 inner: Mutex::new(Inner { segments: Vec::new(), hint: 0, limbo: Vec::new() }),
                 mapped: AtomicUsize::new(0),
                 used: AtomicUsize::new(0),
+                chunks: AtomicUsize::new(0),
             }
         }
     }
@@ -162,6 +165,13 @@ impl Pages {
     #[inline]
     pub(crate) fn used_bytes(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the spans in use that hold objects: what a collection may make smaller.
+    #[inline]
+    pub(crate) fn object_bytes(&self) -> usize {
+        // Relaxed: a figure for the pacer; the two are not read at one instant.
+        self.used_bytes().saturating_sub(self.chunks.load(Ordering::Relaxed))
     }
 
     /// Bytes taken from the system.
@@ -195,6 +205,7 @@ impl Pages {
         let bytes = bytes.checked_next_multiple_of(PAGE)?;
         self.span(bytes / PAGE, |span, base| {
             span.make_chunk(base, bytes, EPOCH.hint().birth());
+            self.chunks.fetch_add(span.slot_size.load(Ordering::Relaxed) as usize, Ordering::Relaxed);
             base
         })
     }
@@ -210,7 +221,9 @@ impl Pages {
         let span = this.span(first);
         span.pages.store(in_segment as u16, Ordering::Relaxed);
         // SAFETY: the pages lie in the segment.
-        let made = make(span, unsafe { Segment::page(segment, first) });
+        let base = unsafe { Segment::page(segment, first) };
+        poison::unpoison(base.as_ptr(), this.used_by(pages));
+        let made = make(span, base);
         this.assign(first, in_segment, first);
         self.used.fetch_add(this.used_by(pages), Ordering::Relaxed);
         Some(made)
@@ -268,9 +281,19 @@ impl Pages {
         let this = unsafe { segment.as_ref() };
         let span = this.span(first);
         let pages = usize::from(span.pages.load(Ordering::Relaxed));
+        if span.kind() == Kind::Chunk {
+            self.chunks.fetch_sub(span.slot_size.load(Ordering::Relaxed) as usize, Ordering::Relaxed);
+        }
         span.unmake();
         this.assign(first, pages, 0);
         self.used.fetch_sub(this.used_by(pages), Ordering::Relaxed);
+        // SAFETY: the pages lie in the segment.
+        let base = unsafe { Segment::page(segment, first) };
+        // In a segment of its own it goes back to the system now, who may give the addresses to anybody.
+        match this.bytes == super::segment::SEGMENT {
+            true => poison::poison(base.as_ptr(), this.used_by(pages)),
+            false => poison::unpoison(base.as_ptr(), this.used_by(pages)),
+        }
         if this.bytes != super::segment::SEGMENT {
             self.unlist(inner, segment);
             return;
@@ -296,8 +319,20 @@ impl Pages {
             inner.hint = inner.hint.min(index);
         }
         self.mapped.fetch_sub(bytes, Ordering::Relaxed);
+        poison::unpoison(segment.as_ptr().cast(), bytes);
         // SAFETY: none of its spans is in use, and it is off the list.
         unsafe { Segment::unmap(segment) };
+    }
+
+    /// Waits until whoever gives memory back at this moment, and may have missed that a collection runs, is done.
+    pub(crate) fn settle(&self) {
+        drop(self.inner.lock());
+    }
+
+    /// Runs `f` while no span and no segment comes or goes.
+    pub(crate) fn steady<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inner = self.inner.lock();
+        f()
     }
 
     /// The segments, for a collection that has announced itself (see *spans stay*).

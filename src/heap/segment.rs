@@ -4,6 +4,7 @@
 //! every 16 bytes of the segment, which is the collector's. So the span and the mark of an object are found from its
 //! address alone. An object too large for a segment gets one of several units; its header lies in the first.
 
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::{self, NonNull};
 
 use super::span::Span;
@@ -40,7 +41,8 @@ pub(crate) struct Segment {
     /// First page of the span that a page belongs to; 0 for none.
     map: [AtomicU16; PAGES],
     spans: [Span; PAGES],
-    marks: [std::cell::UnsafeCell<u8>; SEGMENT >> MARK_SHIFT],
+    /// One cell: under Miri a borrow of the head looks at every cell in it.
+    marks: std::cell::UnsafeCell<[u8; SEGMENT >> MARK_SHIFT]>,
 }
 
 /// Pages at the start of a segment that its head takes.
@@ -190,9 +192,10 @@ impl Segment {
     #[inline]
     pub(crate) unsafe fn first_page(header: NonNull<Header>) -> usize {
         let page = (header.addr().get() & (SEGMENT - 1)) >> PAGE_SHIFT;
+        // SAFETY: by contract the segment is there, and the page is one of its pages. Only the entry is borrowed.
+        let entry = unsafe { &*(&raw const (*Segment::of(header).as_ptr()).map).cast::<AtomicU16>().add(page) };
         // Relaxed: whoever holds something in the span learned of it after the map was written.
-        // SAFETY: by contract the segment is there.
-        usize::from(unsafe { Segment::of(header).as_ref() }.map[page].load(Ordering::Relaxed))
+        usize::from(entry.load(Ordering::Relaxed))
     }
 }
 
@@ -203,17 +206,19 @@ impl Segment {
 /// `header` is the header of a slot that is in use, with provenance over the segment.
 #[inline]
 pub(crate) unsafe fn span_of<'a>(header: NonNull<Header>) -> &'a Span {
-    // SAFETY: by contract the segment is there, and stays as long as the object does.
-    unsafe { Segment::of(header).as_ref().spans.get_unchecked(Segment::first_page(header)) }
+    // SAFETY: by contract the segment is there, and stays as long as the object does. Only the span is borrowed.
+    unsafe { &*(&raw const (*Segment::of(header).as_ptr()).spans).cast::<Span>().add(Segment::first_page(header)) }
 }
 
-const LEAF_BITS: u32 = 13;
+/// Bits of an address.
+const ADDRESS: u32 = 48;
+const LEAF_BITS: u32 = (ADDRESS - SEGMENT_SHIFT) / 2;
 const LEAF: usize = 1 << LEAF_BITS;
-const ROOT: usize = if cfg!(any(loom, shuttle)) { 1 << (48 - SEGMENT_SHIFT - LEAF_BITS) } else { 1 << 13 };
+const ROOT: usize = 1 << (ADDRESS - SEGMENT_SHIFT - LEAF_BITS);
 
 type Leaf = [AtomicPtr<Segment>; LEAF];
 
-/// All segments by address: a tree of two levels over units of `SEGMENT` bytes, 48 bits of address.
+/// All segments by address: a tree of two levels over units of `SEGMENT` bytes.
 struct Directory([AtomicPtr<Leaf>; ROOT]);
 
 static DIRECTORY: Directory = Directory([const { AtomicPtr::new(ptr::null_mut()) }; ROOT]);
@@ -226,19 +231,23 @@ fn place(addr: usize, make: bool) -> Option<&'static AtomicPtr<Segment>> {
         if !make {
             return None;
         }
-        let new: Box<[AtomicPtr<Segment>]> = (0..LEAF).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
-        let new = Box::into_raw(new).cast::<Leaf>();
+        let layout = Layout::new::<Leaf>();
+        // SAFETY: a leaf is not empty.
+        let new = unsafe { alloc_zeroed(layout) }.cast::<Leaf>();
+        if new.is_null() {
+            return None;
+        }
         // AcqRel: whoever sees the leaf sees it complete.
         leaf = match root.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => new,
             Err(other) => {
-                // SAFETY: it was made above from a box of this length, and never shown to anybody.
-                drop(unsafe { Box::from_raw(new) });
+                // SAFETY: it was made above with this layout, and never shown to anybody.
+                unsafe { dealloc(new.cast(), layout) };
                 other
             }
         };
     }
-    // SAFETY: leaves are never freed.
+    // SAFETY: all-zero bytes are a leaf of null pointers, and leaves are never freed.
     Some(unsafe { &(&*leaf)[unit & (LEAF - 1)] })
 }
 

@@ -216,7 +216,12 @@ impl Span {
     pub(crate) fn slot_at(&self, addr: usize) -> Option<(usize, usize)> {
         let offset = addr.checked_sub(self.first().addr())?;
         let size = self.slot_size.load(Ordering::Relaxed) as usize;
-        let index = if self.capacity.load(Ordering::Relaxed) == 1 { 0 } else { self.index_of_offset(offset) };
+        let index = match self.capacity.load(Ordering::Relaxed) {
+            // A size that does not fit into the field is that of an object which fills its segment.
+            1 if offset < size || size == u32::MAX as usize => 0,
+            1 => return None,
+            _ => self.index_of_offset(offset),
+        };
         let made = self.extent.load(Ordering::Acquire) as usize;
         (index < made).then(|| (index, offset - index * size))
     }

@@ -4,10 +4,11 @@
 //! models put the guess in its place, and call the verdict directly.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::support::{Address, DEAR, Log, Node, check, judge, spawn};
 use crate::sync::Mutex;
-use crate::{Gc, collect};
+use crate::Gc;
 
 /// `y` has a field that leads to `x`, and `x` a cell that leads back.
 fn ring(log: &Arc<Log>) -> (Gc<Node>, [Address; 2]) {
@@ -28,6 +29,92 @@ fn clone_from_a_field() {
             drop(y);
             x.look();
             x.cell.lock().as_ref().expect("still in its cell").look();
+        });
+        judge(guess);
+        mutator.join().unwrap();
+    });
+}
+
+/// Take a handle out of a locked cell, then move the handle to the cell's owner into the object taken out: no count
+/// changes at all, so only the kept guards show it.
+#[test]
+fn take_out_and_put_back_elsewhere() {
+    check("take_out_and_put_back_elsewhere", DEAR, |log| {
+        let x = Node::make(log, 0, None, None);
+        let y = Node::make(log, 1, None, None);
+        x.put(y.clone());
+        y.put(x.clone());
+        let guess = [Address::of(&x), Address::of(&y)];
+        drop(y);
+        let mutator = spawn(move || {
+            // The way in is x; afterwards it is y, and x lies in y only.
+            let y = x.take().expect("nobody else takes it");
+            let old = y.take();
+            y.put(x);
+            drop(old);
+            y.look();
+            y.cell.lock().as_ref().expect("just put there").look();
+        });
+        judge(guess);
+        mutator.join().unwrap();
+    });
+}
+
+/// The last external handle goes to another thread through a shared place, where it is cloned and dropped.
+#[test]
+fn hand_off() {
+    check("hand_off", DEAR, |log| {
+        let (y, guess) = ring(log);
+        let place = Arc::new(Mutex::new(None));
+        let other = place.clone();
+        let mutator = spawn(move || {
+            let taken = other.lock().take();
+            if let Some(y) = taken {
+                let y: Gc<Node> = y;
+                let copy = y.clone();
+                drop(y);
+                copy.look();
+            }
+        });
+        *place.lock() = Some(y);
+        judge(guess);
+        mutator.join().unwrap();
+        let left = place.lock().take();
+        drop(left);
+    });
+}
+
+/// A weak pointer is upgraded while its object is judged: either it wins, or it finds nothing; both happen.
+#[test]
+fn upgrade_against_commit() {
+    static WON: AtomicUsize = AtomicUsize::new(0);
+    static LOST: AtomicUsize = AtomicUsize::new(0);
+    check("upgrade_against_commit", DEAR, |log| {
+        let (y, guess) = ring(log);
+        let weak = Gc::downgrade(&y);
+        drop(y);
+        let mutator = spawn(move || match weak.upgrade() {
+            Some(y) => {
+                y.look();
+                y.fixed.as_ref().expect("made with a field").look();
+                WON.fetch_add(1, Ordering::Relaxed);
+            }
+            None => _ = LOST.fetch_add(1, Ordering::Relaxed),
+        });
+        judge(guess);
+        mutator.join().unwrap();
+    });
+    assert!(WON.load(Ordering::Relaxed) > 0 && LOST.load(Ordering::Relaxed) > 0);
+}
+
+/// Exclusive access, and a value that is written while the collector traces.
+#[test]
+fn get_mut_against_the_tracer() {
+    check("get_mut_against_the_tracer", DEAR, |log| {
+        let mut x = Node::make(log, 0, None, None);
+        let guess = [Address::of(&x)];
+        let mutator = spawn(move || {
+            Gc::get_mut(&mut x).expect("the only handle").touch();
         });
         judge(guess);
         mutator.join().unwrap();

@@ -4,15 +4,16 @@
 //! every count operation bumps in the same instruction. An increment adds `VERSION + 1`; a decrement adds
 //! `VERSION - 1`, whose borrow is paid by the version: the low half loses one and carries into the high half. "The
 //! word is the same as before" therefore means "no count operation happened in between", as long as fewer than 2^32
-//! operations fit in between: a verdict that takes longer than [`Count::VERSION_LIFETIME`] is abandoned, and 2^32
-//! operations on one word take longer than that.
+//! operations fit in between: words are read again at least every [`Count::VERSION_LIFETIME`], and 2^32 operations on
+//! one word take longer than that.
 //!
 //! # The candidate flag
 //!
 //! A decrement that leaves handles is the only event that can turn a cycle into garbage, so it leaves a note for the
 //! collector. After the decrement the object must not be touched (others may free it), so the note is the bare
 //! *address*, and the flag that keeps notes from piling up is set by the decrement itself: whoever takes the note
-//! clears the flag first, and a decrement that finds the flag cleared in the word it replaced notes the address again.
+//! clears the flag first. A decrement that counted on the flag and finds it cleared in the word it replaced notes the
+//! address as one that counts without the flag.
 //!
 //! # Orderings
 //!
@@ -38,8 +39,9 @@ const INCREMENT: u64 = VERSION + 1;
 const DECREMENT: u64 = VERSION - 1;
 /// More handles than this, and the process ends: far enough below the flag that no race of clones reaches it.
 const LIMIT: u64 = 1 << 30;
-/// The count of a condemned object: drops of edges to it never reach zero.
-const CONDEMNED: u64 = 1 << 29;
+/// The count of a condemned object: above [`LIMIT`], so that the drops of all edges to it never reach zero.
+const CONDEMNED: u64 = 3 << 29;
+const _: () = assert!(CONDEMNED > LIMIT + LIMIT / 4 && CONDEMNED < COUNT);
 
 /// A value read from a [`Count`], without the candidate flag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,18 +60,26 @@ impl Reading {
 pub(crate) enum Dropped {
     /// There are other handles, and the collector knows.
     Shared,
-    /// There are other handles, and the caller must leave a note of the address.
+    /// There are other handles, the flag is set now, and the caller must leave a note of the address.
     NewCandidate,
+    /// There are other handles, and the collector took the flag at this moment: the caller must leave a note that counts
+    /// without it.
+    Unflagged,
     /// It was the last handle: the caller owns the object.
     Last,
 }
+
+/// The word that a decrement has replaced, or 0 if it has not begun: a word with a handle is not zero.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun(u64);
 
 /// Handles, version and candidate flag of one object.
 #[repr(transparent)]
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    /// No verdict lasts longer (a count operation takes more than 2 ns, so 2^32 of them take more than 8 s).
+    /// The longest time between two readings that are compared (an atomic operation takes about a nanosecond where nobody
+    /// else uses the word, and longer elsewhere, so 2^32 of them take more than that).
     pub(crate) const VERSION_LIFETIME: Duration = Duration::from_secs(4);
 
     /// One handle. An object that can never be in a cycle is born as a candidate that nobody notes.
@@ -88,20 +98,32 @@ impl Count {
     #[inline]
     pub(crate) fn increment(&self) {
         let old = self.0.fetch_add(INCREMENT, Ordering::Relaxed);
-        if old & COUNT >= LIMIT {
+        if old & LIMIT != 0 {
             overflow();
         }
     }
 
-    /// Takes one handle away. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from
-    /// which another could be made.
+    /// Takes one handle away, if that is simple: there are others, and the collector knows. Else what is to be given to
+    /// [`Count::decrement_rest`].
     #[inline]
-    pub(crate) fn decrement(&self, alone: impl FnOnce() -> bool) -> Dropped {
+    pub(crate) fn decrement_simply(&self) -> Result<(), Begun> {
+        let word = self.0.load(Ordering::Relaxed);
+        if !flagged_and_shared(word) {
+            return Err(Begun(0));
+        }
+        let old = self.0.fetch_add(DECREMENT, Ordering::SeqCst);
+        if flagged_and_shared(old) { Ok(()) } else { Err(Begun(old)) }
+    }
+
+    /// Takes one handle away, or says what a decrement that was begun has done. `alone` is asked, when there is only one
+    /// handle, whether there is nothing (no weak pointer) from which another could be made.
+    #[inline]
+    pub(crate) fn decrement_rest(&self, begun: Begun, alone: impl FnOnce() -> bool) -> Dropped {
+        if begun.0 != 0 {
+            return Self::judge(begun.0);
+        }
         // Acquire: if this is the only handle, what the others' users did is visible.
         let word = self.0.load(Ordering::Acquire);
-        if word & CANDIDATE != 0 && word & COUNT != 1 {
-            return Self::judge(self.0.fetch_add(DECREMENT, Ordering::SeqCst));
-        }
         if word & COUNT == 1 && barrier::is_cheap() && alone() {
             // Nobody else changes the word, but for the collector, which may clear the candidate flag and be overwritten.
             self.0.store(word.wrapping_add(DECREMENT), Ordering::Relaxed);
@@ -113,13 +135,13 @@ impl Count {
 
     #[inline]
     fn judge(old: u64) -> Dropped {
-        if old & COUNT == 1 {
+        if flagged_and_shared(old) {
+            Dropped::Shared
+        } else if old & COUNT == 1 {
             barrier::after_zero();
             Dropped::Last
-        } else if old & CANDIDATE != 0 {
-            Dropped::Shared
         } else {
-            Dropped::NewCandidate
+            Dropped::Unflagged
         }
     }
 
@@ -128,6 +150,7 @@ impl Count {
         loop {
             let new = word.wrapping_add(DECREMENT) | if word & COUNT == 1 { 0 } else { CANDIDATE };
             match self.0.compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(old) if old & (COUNT | CANDIDATE) > 1 && old & CANDIDATE == 0 => return Dropped::NewCandidate,
                 Ok(old) => return Self::judge(old),
                 Err(now) => word = now,
             }
@@ -206,6 +229,12 @@ impl Count {
     pub(crate) fn condemn(&self) {
         self.0.store(CONDEMNED | CANDIDATE, Ordering::Relaxed);
     }
+}
+
+/// The flag is set, and there are at least two handles: one comparison of the low half, whose top bit is the flag.
+#[inline]
+fn flagged_and_shared(word: u64) -> bool {
+    (word & (VERSION - 1)) > (CANDIDATE | 1)
 }
 
 #[cold]

@@ -11,7 +11,7 @@
 
 mod count;
 
-pub(crate) use count::{Count, Dropped, Reading};
+pub(crate) use count::{Begun, Count, Dropped, Reading};
 
 use std::ptr::{self, NonNull};
 
@@ -26,6 +26,8 @@ pub(crate) struct TypeInfo {
     /// Shows the handles of the value at the address to the tracer.
     pub(crate) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
     pub(crate) needs_drop: bool,
+    /// For the check of edges in debug builds.
+    #[cfg_attr(not(debug_assertions), allow(dead_code))]
     pub(crate) name: fn() -> &'static str,
 }
 
@@ -144,11 +146,19 @@ impl Header {
         unsafe { header.cast::<u8>().add(HEADER) }
     }
 
-    /// Takes one handle away.
+    /// Takes one handle away, or says what a decrement that was begun has done.
     #[inline]
-    pub(crate) fn decrement(&self) -> Dropped {
+    pub(crate) fn decrement_rest(&self, begun: Begun) -> Dropped {
         // Relaxed: read after the count, which was read with Acquire: if there are weak pointers, the flag is seen.
-        self.count.decrement(|| !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
+        self.count.decrement_rest(begun, || !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
+    }
+
+    /// Takes one handle away.
+    pub(crate) fn decrement(&self) -> Dropped {
+        match self.count.decrement_simply() {
+            Ok(()) => Dropped::Shared,
+            Err(begun) => self.decrement_rest(begun),
+        }
     }
 
     #[inline]

@@ -24,6 +24,9 @@ pub use tracer::Tracer;
 /// # let _ = Gc::new(Node { name: String::new(), next: Mutex::new(None) });
 /// ```
 ///
+/// What lies in one object is traced as its drop glue runs: a long chain of `Box`es in one object recurses, in whatever
+/// thread collects. Chains of `Gc` do not.
+///
 /// # Safety
 ///
 /// An implementation promises that `trace`

@@ -1,0 +1,21 @@
+;; All ways to place n queens so that none attacks another.
+(define (queens board-size)
+  (define (safe? row distance placed)
+    (or (null? placed)
+        (and (not (= (car placed) row))
+             (not (= (abs (- (car placed) row)) distance))
+             (safe? row (+ distance 1) (cdr placed)))))
+  (define (place column placed)
+    (if (= column 0)
+        (list placed)
+        (let loop ((row 1) (solutions '()))
+          (if (> row board-size)
+              solutions
+              (loop (+ row 1)
+                    (if (safe? row 1 placed)
+                        (append (place (- column 1) (cons row placed)) solutions)
+                        solutions))))))
+  (place board-size '()))
+
+(display (length (queens 8)))
+(newline)

@@ -1,0 +1,7 @@
+use tracegc::Arena;
+
+fn main() {
+    let arena = Arena::new();
+    arena.free();
+    arena.free();
+}
