@@ -3,9 +3,9 @@
 //! One collection runs at a time. It announces itself in the epoch, tries ([`trial`]), judges ([`verdict`]), ends, and
 //! then destroys what it condemned ([`reclaim`]), outside of its lock.
 
+mod burials;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) mod modelled;
-mod burials;
 mod notes;
 mod pacer;
 pub(crate) mod reclaim;

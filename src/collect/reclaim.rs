@@ -63,7 +63,12 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract the object is ours. Acquire: flags that others set before they dropped their handles.
     let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
     let now = EPOCH.now();
-    if now.running() && !meta.has(flag::LEAF) && now.may_trace(meta.birth()) && defer(header, meta) {
+    if !cfg!(tracegc_break = "deferral")
+        && now.running()
+        && !meta.has(flag::LEAF)
+        && now.may_trace(meta.birth())
+        && defer(header, meta)
+    {
         return;
     }
     match heap::cache() {
@@ -124,7 +129,7 @@ pub(crate) fn report(panics: Vec<Payload>) {
 fn defer(header: NonNull<Header>, meta: Meta) -> bool {
     let mut deferred = DEFERRED.lock();
     let now = EPOCH.now();
-    if !now.may_trace(meta.birth()) {
+    if !now.may_trace(meta.birth()) && !cfg!(tracegc_break = "end-list") {
         return false;
     }
     deferred.objects.push(header);

@@ -273,7 +273,9 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
             later.push(address);
             continue;
         }
-        if !this.count.take_candidate() && address & notes::UNFLAGGED == 0 {
+        if cfg!(tracegc_break = "flag-order") {
+            // Taken when the object has been looked at, below.
+        } else if !this.count.take_candidate() && address & notes::UNFLAGGED == 0 {
             continue;
         }
         if !may_visit(header, moment) {
@@ -338,6 +340,11 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
         if this.count.read().handles() != tracer.edges(header, *mark) {
             roots += usize::from(make_root(tracer, mark, header));
         }
+    }
+    #[cfg(tracegc_break = "flag-order")]
+    for header in &objects {
+        // SAFETY: visited by this collection.
+        unsafe { header.as_ref() }.count.take_candidate();
     }
     tracer.forget_carries();
     let live = if roots < objects.len() { roots + mark_from_found(tracer) } else { roots };

@@ -63,7 +63,12 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
 
     let _section = READING.lock();
     let mut leavers = freeze(tracer, suspects, &before, &mut seen);
+    #[cfg(tracegc_break = "freeze-order")]
+    let before: Vec<Reading> = suspects.iter().map(read).collect();
     if leavers.is_empty() {
+        #[cfg(tracegc_break = "doors")]
+        let doors = Vec::new();
+        #[cfg(not(tracegc_break = "doors"))]
         let doors = close_doors(suspects);
         if !cfg!(tracegc_break = "pass-b") {
             leavers.extend(changed(suspects, &before));

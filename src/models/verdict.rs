@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::support::{Address, DEAR, Log, Node, check, judge, spawn};
-use crate::sync::Mutex;
 use crate::Gc;
+use crate::sync::Mutex;
 
 /// `y` has a field that leads to `x`, and `x` a cell that leads back.
 fn ring(log: &Arc<Log>) -> (Gc<Node>, [Address; 2]) {
@@ -42,16 +42,12 @@ fn take_out_and_put_back_elsewhere() {
     check("take_out_and_put_back_elsewhere", DEAR, |log| {
         let x = Node::make(log, 0, None, None);
         let y = Node::make(log, 1, None, None);
-        x.put(y.clone());
-        y.put(x.clone());
         let guess = [Address::of(&x), Address::of(&y)];
-        drop(y);
+        x.put(y);
         let mutator = spawn(move || {
             // The way in is x; afterwards it is y, and x lies in y only.
             let y = x.take().expect("nobody else takes it");
-            let old = y.take();
             y.put(x);
-            drop(old);
             y.look();
             y.cell.lock().as_ref().expect("just put there").look();
         });

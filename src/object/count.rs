@@ -43,6 +43,9 @@ const LIMIT: u64 = 1 << 30;
 const CONDEMNED: u64 = 3 << 29;
 const _: () = assert!(CONDEMNED > LIMIT + LIMIT / 4 && CONDEMNED < COUNT);
 
+/// The ordering of a decrement.
+const DROP: Ordering = if cfg!(tracegc_break = "release") { Ordering::Acquire } else { Ordering::SeqCst };
+
 /// A value read from a [`Count`], without the candidate flag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Reading(u64);
@@ -111,7 +114,7 @@ impl Count {
         if !flagged_and_shared(word) {
             return Err(Begun(0));
         }
-        let old = self.0.fetch_add(DECREMENT, Ordering::SeqCst);
+        let old = self.0.fetch_add(DECREMENT, DROP);
         if flagged_and_shared(old) { Ok(()) } else { Err(Begun(old)) }
     }
 
@@ -149,7 +152,7 @@ impl Count {
     fn decrement_and_flag(&self, mut word: u64) -> Dropped {
         loop {
             let new = word.wrapping_add(DECREMENT) | if word & COUNT == 1 { 0 } else { CANDIDATE };
-            match self.0.compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, new, DROP, Ordering::Relaxed) {
                 Ok(old) if old & (COUNT | CANDIDATE) > 1 && old & CANDIDATE == 0 => return Dropped::NewCandidate,
                 Ok(old) => return Self::judge(old),
                 Err(now) => word = now,
@@ -227,7 +230,9 @@ impl Count {
 
     /// From here on no decrement is the last or a candidate. Only for the thread that condemned the object.
     pub(crate) fn condemn(&self) {
-        self.0.store(CONDEMNED | CANDIDATE, Ordering::Relaxed);
+        if !cfg!(tracegc_break = "condemned-count") {
+            self.0.store(CONDEMNED | CANDIDATE, Ordering::Relaxed);
+        }
     }
 }
 
