@@ -359,7 +359,8 @@ fn c10_a_handle_keeps_nothing_alive_and_a_stale_one_stops_nothing_newer() {
         assert_eq!((drops.count(), arg.count()), (round + 1, round + 1));
         assert_eq!(count.load(Ordering::SeqCst), round + 1);
     }
-    assert!(places.len() < 100, "some place was used again, else this shows little");
+    // Under the sanitizer freed slots are kept for a while.
+    assert!(places.len() < 100 || cfg!(tracegc_asan), "some place was used again, else this shows little");
 }
 
 #[test]
