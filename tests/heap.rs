@@ -122,6 +122,10 @@ fn resident_bytes() -> usize {
 }
 
 #[test]
+#[cfg_attr(
+    any(tracegc_asan, tracegc_tsan),
+    ignore = "the sanitizer needs memory of its own, and freed slots are kept for a while"
+)]
 #[cfg(target_os = "linux")]
 #[cfg_attr(miri, ignore = "asks the system")]
 fn h06_memory_is_returned_to_the_system() {
