@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tracegc::Gc;
 
 use crate::interp::{
-    ANY, Outcome, Primitive, Run, char, chars, index, int, list, pair, primitives, range, string, symbol, table, vector,
+    ANY, Outcome, char, chars, index, int, list, pair, primitives, range, string, symbol, table, vector,
 };
 use crate::printer::displayed;
 use crate::value::{Fault, Key, Locked, Record, Symbol, Value};
@@ -31,22 +31,14 @@ fn find_pair(list: &Value, found: impl Fn(&Value) -> bool) -> Outcome {
 }
 
 fn list_tail(list: &Value, count: &Value) -> Outcome {
-    let mut rest = list.clone();
-    for _ in 0..*int(count)? {
-        rest = pair(&rest)?.cdr();
-    }
-    Ok(rest)
+    (0..*int(count)?).try_fold(list.clone(), |rest, _| Ok(pair(&rest)?.cdr()))
 }
 
 fn append(lists: &[Value]) -> Outcome {
     let Some((last, lists)) = lists.split_last() else {
         return Ok(Value::Nil);
     };
-    let mut tail = last.clone();
-    for items in lists.iter().rev() {
-        tail = Value::list_with_tail(list(items)?, tail);
-    }
-    Ok(tail)
+    lists.iter().rev().try_fold(last.clone(), |tail, items| Ok(Value::list_with_tail(list(items)?, tail)))
 }
 
 /// Replaces an element; the old one dies after the lock has been released.
@@ -81,13 +73,6 @@ fn record_fields(value: &Value, kind: &Value) -> Outcome {
     }
 }
 
-fn make_record(kind: &Value, fields: &Value) -> Outcome {
-    let Value::Symbol(kind) = kind else {
-        return Err(Fault::wrong("a record type", kind));
-    };
-    Ok(Value::Record(Gc::new(Record { kind: kind.clone(), fields: fields.clone() })))
-}
-
 fn to_char(value: &Value) -> Outcome {
     let char = u32::try_from(*int(value)?).ok().and_then(char::from_u32);
     char.map(Value::Char).ok_or_else(|| Fault::wrong("the number of a character", value))
@@ -95,14 +80,6 @@ fn to_char(value: &Value) -> Outcome {
 
 fn a_char(value: &Value) -> Result<char, Fault> {
     char(value).copied()
-}
-
-fn concatenate(texts: &[Value]) -> Outcome {
-    let mut all = Vec::new();
-    for text in texts {
-        all.extend_from_slice(&chars(text)?.lock());
-    }
-    Ok(Value::text(all))
 }
 
 primitives! {
@@ -120,7 +97,7 @@ primitives! {
     "char?"(a) => matches!(a, Value::Char(_));
     "vector?"(a) => matches!(a, Value::Vector(_));
     "hash-table?"(a) => matches!(a, Value::Table(_));
-    "procedure?"(a) => matches!(a, Value::Closure(_) | Value::Primitive(_) | Value::Continuation(_));
+    "procedure?"(a) => matches!(a, Value::Closure(_) | Value::Primitive(_) | Value::Escape(_));
 
     "cons"(car, cdr) => Value::cons(car.clone(), cdr.clone());
     "car"(a) => pair(a)?.car();
@@ -134,11 +111,11 @@ primitives! {
     "list-tail"(a, count) => list_tail(a, count)?;
     "list-ref"(a, count) => pair(&list_tail(a, count)?)?.car();
     "memv"(a, list) => find(list, |item| item.same(a))?;
-    "%member"(a, list) => find(list, |item| item.equal(a))?;
+    "member"(a, list) => find(list, |item| item.equal(a))?;
     "assv"(a, list) => find_pair(list, |item| item.same(a))?;
-    "%assoc"(a, list) => find_pair(list, |item| item.equal(a))?;
+    "assoc"(a, list) => find_pair(list, |item| item.equal(a))?;
     "symbol->string"(a) => Value::text(symbol(a)?.name.chars());
-    "string->symbol"(a) => interp.symbol(&string(a)?);
+    "string->symbol"(a) => Value::Symbol(interp.symbol(&string(a)?));
 
     "vector"[args; 0, ANY] => Value::vector(args.to_vec());
     "make-vector"[args; 1, 2] => {
@@ -150,8 +127,13 @@ primitives! {
     "vector-set!"(a, index, new) => store(vector(a)?, index, new.clone())?;
     "vector->list"[args; 1, 3] => Value::list(part(vector(&args[0])?, &args[1..])?);
     "list->vector"(a) => Value::vector(list(a)?);
-    "%make-record-type"(name) => Value::Symbol(Symbol::new(&symbol(name)?.name, None));
-    "%record"(kind, fields) => make_record(kind, fields)?;
+    "%make-record-type"(name) => {
+        let (name, value) = (symbol(name)?.name.clone(), Locked::new(Value::Undefined));
+        Value::Symbol(Gc::new(Symbol { name, value }))
+    };
+    "%record"(kind, fields) => {
+        Value::Record(Gc::new(Record { kind: symbol(kind)?.clone(), fields: fields.clone() }))
+    };
     "%record?"(a, kind) => is_record(a, kind);
     "%record-fields"(a, kind) => record_fields(a, kind)?;
 
@@ -165,7 +147,7 @@ primitives! {
     };
     "hash-table-delete!"(a, key) => {
         let old = table(a)?.lock().remove_entry(&Key(key.clone()));
-        old.is_some()
+        drop(old)
     };
     "hash-table-size"(a) => table(a)?.lock().len();
     "hash-table->alist"(a) => {
@@ -182,7 +164,6 @@ primitives! {
     "char-downcase"(a) => char(a)?.to_lowercase().next().unwrap_or(a_char(a)?);
     "char->integer"(a) => i64::from(u32::from(a_char(a)?));
     "integer->char"(a) => to_char(a)?;
-    "digit-value"(a) => char(a)?.to_digit(10).map_or(Value::Bool(false), |digit| Value::Int(digit.into()));
 
     "%string=?"(a, b) => string(a)? == string(b)?;
     "%string<?"(a, b) => string(a)? < string(b)?;
@@ -194,7 +175,7 @@ primitives! {
     "string-length"(a) => chars(a)?.lock().len();
     "string-ref"(a, index) => fetch(chars(a)?, index)?;
     "string-set!"(a, index, new) => store(chars(a)?, index, a_char(new)?)?;
-    "string-append"[args; 0, ANY] => concatenate(args)?;
+    "string-append"[args; 0, ANY] => Value::text(args.iter().map(string).collect::<Result<String, Fault>>()?.chars());
     "string-copy"[args; 1, 3] => Value::text(part(chars(&args[0])?, &args[1..])?);
     "string->list"[args; 1, 3] => Value::list(part(chars(&args[0])?, &args[1..])?.into_iter().map(Value::Char));
     "list->string"(a) => Value::text(list(a)?.iter().map(a_char).collect::<Result<Vec<char>, Fault>>()?);

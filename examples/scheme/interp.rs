@@ -3,43 +3,25 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use tracegc::Gc;
 
+use crate::eval::{self, evaluate};
 use crate::reader::{CharStream, Place, read};
-use crate::value::{Condition, Fault, Pair, Port, Symbol, Table, Text, Value, Vector, WeakBox};
-use crate::{compiler, data, numbers, system};
+use crate::value::{Condition, Fault, Locked, Pair, Port, Symbol, Table, Text, Value, Vector, WeakBox};
+use crate::{data, numbers, system};
 
 /// The name of the file whose procedures error messages look through.
 pub(crate) const PRELUDE: &str = "prelude.scm";
 
 pub(crate) type Outcome = Result<Value, Fault>;
 
-/// A procedure written in Rust.
-pub(crate) struct Primitive {
-    pub(crate) name: &'static str,
-    pub(crate) min: usize,
-    pub(crate) max: usize,
-    pub(crate) run: Run,
-}
-
-impl Primitive {
-    pub(crate) const fn new(name: &'static str, min: usize, max: usize, run: Run) -> Primitive {
-        Primitive { name, min, max, run }
-    }
-}
-
-pub(crate) enum Run {
-    Plain(fn(&mut Interp, &[Value]) -> Outcome),
-    Apply,
-    CallCc,
-}
-
 /// A table of primitives: `"name"(a, b) => body;`, or `"name"[args; min, max] => body;` for optional arguments.
 macro_rules! primitives {
     ($interp:ident; $($name:literal $args:tt => $body:expr;)*) => {
-        pub(crate) const PRIMITIVES: &[Primitive] = &[$(primitives!(@one $interp $name $args $body)),*];
+        pub(crate) const PRIMITIVES: &[crate::eval::Primitive] = &[$(primitives!(@one $interp $name $args $body)),*];
     };
     (@one $interp:ident $name:literal ($($arg:ident),*) $body:expr) => {
         primitives!(@plain $interp, $name, <[&str]>::len(&[$(stringify!($arg)),*]), <[&str]>::len(&[$(stringify!($arg)),*]), args, {
@@ -50,21 +32,18 @@ macro_rules! primitives {
     (@one $interp:ident $name:literal [$args:ident; $min:expr, $max:expr] $body:expr) => {
         primitives!(@plain $interp, $name, $min, $max, $args, $body)
     };
-    (@plain $interp:ident, $name:expr, $min:expr, $max:expr, $args:ident, $body:expr) => {
-        Primitive::new($name, $min, $max, Run::Plain(|$interp, $args| {
+    (@plain $interp:ident, $name:expr, $min:expr, $max:expr, $args:ident, $body:expr) => {{
+        let run = crate::eval::Run::Plain(|$interp, $args| {
             let _ = (&$interp, &$args);
             Ok(Value::from($body))
-        }))
-    };
+        });
+        crate::eval::Primitive { name: $name, min: $min, max: $max, run }
+    }};
 }
 pub(crate) use primitives;
 
 /// Any number of arguments.
 pub(crate) const ANY: usize = usize::MAX;
-
-/// The primitives that change what the machine does next.
-const CONTROL: [Primitive; 2] =
-    [Primitive::new("apply", 2, ANY, Run::Apply), Primitive::new("%call/cc", 1, 1, Run::CallCc)];
 
 pub(crate) struct Interp {
     symbols: HashMap<String, Gc<Symbol>>,
@@ -72,10 +51,12 @@ pub(crate) struct Interp {
     pub(crate) macros: HashMap<usize, Value>,
     pub(crate) input: Value,
     pub(crate) output: Value,
+    /// How many calls wait for each other.
+    pub(crate) depth: usize,
 }
 
 impl Interp {
-    pub(crate) fn new() -> Result<Interp, Fault> {
+    pub(crate) fn new() -> Interp {
         let stdin = CharStream::new("standard input", BufReader::new(io::stdin()));
         let stdout: Box<dyn Write + Send> = Box::new(io::stdout());
         let mut interp = Interp {
@@ -83,28 +64,29 @@ impl Interp {
             macros: HashMap::new(),
             input: Value::Port(Gc::new(Port::Input(Arc::new(Mutex::new(Some(stdin)))))),
             output: Value::Port(Gc::new(Port::Output(Arc::new(Mutex::new(Some(stdout)))))),
+            depth: 0,
         };
-        let tables = [&CONTROL, numbers::PRIMITIVES, data::PRIMITIVES, system::PRIMITIVES];
+        let tables = [eval::PRIMITIVES, numbers::PRIMITIVES, data::PRIMITIVES, system::PRIMITIVES];
         for primitive in tables.into_iter().flatten() {
-            let symbol = Symbol::new(primitive.name, Some(primitive));
-            interp.symbols.insert(primitive.name.to_owned(), symbol);
+            interp.symbol(primitive.name).value.set(Value::Primitive(primitive));
         }
         let prelude = include_str!("prelude.scm");
-        interp.run(&mut CharStream::new(PRELUDE, prelude.as_bytes()))?;
-        Ok(interp)
+        let outcome = interp.run(&mut CharStream::new(PRELUDE, prelude.as_bytes()));
+        outcome.unwrap_or_else(|fault| panic!("the prelude fails: {fault}"));
+        interp
     }
 
-    pub(crate) fn symbol(&mut self, name: &str) -> Value {
+    pub(crate) fn symbol(&mut self, name: &str) -> Gc<Symbol> {
         if let Some(symbol) = self.symbols.get(name) {
-            return Value::Symbol(symbol.clone());
+            return symbol.clone();
         }
-        let symbol = Symbol::new(name, None);
+        let symbol = Gc::new(Symbol { name: name.to_owned(), value: Locked::new(Value::Undefined) });
         self.symbols.insert(name.to_owned(), symbol.clone());
-        Value::Symbol(symbol)
+        symbol
     }
 
     pub(crate) fn run_file(&mut self, name: &str) -> Outcome {
-        let start = Place::new(name, (1, 1));
+        let start = Place { file: name.into(), position: (1, 1) };
         let file = File::open(name).map_err(|error| Fault::new(error.to_string()).at(&start))?;
         self.run(&mut CharStream::new(name, BufReader::new(file)))
     }
@@ -112,29 +94,10 @@ impl Interp {
     /// Evaluates all forms of a text; the value of the last.
     pub(crate) fn run(&mut self, stream: &mut CharStream) -> Outcome {
         let mut last = Value::Unspecified;
-        loop {
-            match read(self, stream)? {
-                Some((form, place, positions)) => {
-                    last = compiler::evaluate(self, &form, &place, &positions)?;
-                }
-                None => return Ok(last),
-            }
+        while let Some((form, place, positions)) = read(self, stream)? {
+            last = evaluate(self, &form, &place, &positions)?;
         }
-    }
-
-    /// The prelude's procedure that calls the handler of the program, if it has installed one.
-    pub(crate) fn handler(&mut self) -> Option<Value> {
-        let [handlers, handle] = ["%handlers", "%handle"].map(|name| match self.symbol(name) {
-            Value::Symbol(symbol) => symbol.get(),
-            other => other,
-        });
-        matches!(handlers, Value::Pair(_)).then_some(handle)
-    }
-}
-
-impl Fault {
-    pub(crate) fn wrong(wanted: &str, value: &Value) -> Fault {
-        Fault::new(format!("expected {wanted}, got {value}"))
+        Ok(last)
     }
 }
 
@@ -152,12 +115,12 @@ macro_rules! extractors {
 extractors! {
     int: Int, i64, "an exact integer";
     char: Char, char, "a character";
-    symbol: Symbol, Symbol, "a symbol";
+    symbol: Symbol, Gc<Symbol>, "a symbol";
     pair: Pair, Pair, "a pair";
     chars: Text, Text, "a string";
     vector: Vector, Vector, "a vector";
     table: Table, Table, "a hash table";
-    port_of: Port, Gc<Port>, "a port";
+    port: Port, Port, "a port";
     condition: Condition, Condition, "an error object";
     weak: WeakBox, WeakBox, "a weak pointer";
 }
@@ -177,8 +140,27 @@ pub(crate) fn index(value: &Value, end: usize) -> Result<usize, Fault> {
 }
 
 /// The optional start and end of a part of a sequence, at the end of the arguments.
-pub(crate) fn range(bounds: &[Value], length: usize) -> Result<std::ops::Range<usize>, Fault> {
+pub(crate) fn range(bounds: &[Value], length: usize) -> Result<Range<usize>, Fault> {
     let end = bounds.get(1).map_or(Ok(length), |end| index(end, length + 1))?;
     let start = bounds.first().map_or(Ok(0), |start| index(start, end + 1))?;
     Ok(start..end)
+}
+
+macro_rules! conversions {
+    ($($type:ty, $from:ident => $value:expr;)*) => {
+        $(impl From<$type> for Value {
+            fn from($from: $type) -> Value {
+                $value
+            }
+        })*
+    };
+}
+
+conversions! {
+    bool, bool => Value::Bool(bool);
+    i64, int => Value::Int(int);
+    usize, size => Value::Int(size as i64);
+    f64, float => Value::Float(float);
+    char, char => Value::Char(char);
+    (), _unit => Value::Unspecified;
 }

@@ -5,40 +5,39 @@
 //! cargo run --release --example scheme
 //! ```
 //!
-//! The first runs a file, the second is a prompt. Names and behaviour are those of R7RS-small where they exist. Beyond it
-//! the program sees the collector: `(gc)`, `(gc-stats)`, `(make-weak object)`, `(weak-value weak)` and
-//! `(on-death object message)`, which prints the message some time after the object has died.
+//! The first runs a file, the second is a prompt. Names and behaviour are those of R7RS-small where they exist, and of
+//! SRFI 69 for hash tables. Beyond it the program sees the collector: `(gc)`, `(gc-stats)`, `(make-weak object)`,
+//! `(weak-value weak)` and `(on-death object message)`, which prints the message some time after the object has died.
 //!
-//! Closures and the frames they close over refer to each other in cycles, continuations hold frames, hash tables hold
+//! Closures and the frames they close over refer to each other in cycles, lists close on themselves, hash tables hold
 //! whatever they are given: nothing here tells the collector about it but `#[derive(Trace)]`.
 
-mod compiler;
 mod data;
+mod eval;
 mod interp;
-mod machine;
 mod numbers;
 mod printer;
 mod reader;
 mod system;
 mod value;
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::time::Duration;
 
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 use tracegc::{cleanup, collect};
 
-use crate::interp::Interp;
+use crate::interp::{Interp, Outcome};
 use crate::reader::CharStream;
-use crate::value::{Fault, FaultKind, Value};
+use crate::value::{Fault, Value};
 
-/// For the compiler, the only part that recurses over its input, and only to a fixed depth.
-const STACK_SIZE: usize = 256 << 20;
+/// Calls that are not in tail position nest on the stack, up to a fixed depth.
+const STACK_SIZE: usize = 1 << 30;
 
 fn main() {
     let run = || match std::env::args().nth(1) {
-        Some(file) => run_file(&file),
+        Some(file) => report(Interp::new().run_file(&file)).unwrap_or(0),
         None => prompt(),
     };
     let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn(run);
@@ -49,54 +48,37 @@ fn main() {
     std::process::exit(code);
 }
 
-fn run_file(file: &str) -> i32 {
-    let mut interp = Interp::new().unwrap_or_else(|fault| panic!("{}", fault.message()));
-    match interp.run_file(file) {
-        Ok(_) => 0,
-        Err(fault) => report(&fault),
-    }
-}
-
 /// Says what went wrong; the exit code.
-fn report(fault: &Fault) -> i32 {
-    if let FaultKind::Exit(code) = fault.kind {
-        return code;
+fn report(outcome: Outcome) -> Option<i32> {
+    match outcome {
+        Ok(_) => None,
+        Err(Fault::Exit(code)) => Some(code),
+        Err(fault) => {
+            eprintln!("{fault}");
+            Some(1)
+        }
     }
-    let _ = std::io::stdout().flush();
-    match &fault.place {
-        Some(place) => eprintln!("{place}: {}", fault.message()),
-        None => eprintln!("{}", fault.message()),
-    }
-    1
 }
 
 /// Reads, evaluates and prints until the end of the input.
 fn prompt() -> i32 {
-    let mut interp = Interp::new().unwrap_or_else(|fault| panic!("{}", fault.message()));
+    let mut interp = Interp::new();
     let Ok(mut editor) = DefaultEditor::new() else {
         return 1;
     };
     let mut text = String::new();
     loop {
-        let line = match editor.readline(if text.is_empty() { "> " } else { "  " }) {
-            Ok(line) => line,
-            Err(ReadlineError::Interrupted) => {
-                text.clear();
-                continue;
-            }
+        match editor.readline(if text.is_empty() { "> " } else { "  " }) {
+            Ok(line) => text = text + &line + "\n",
+            Err(ReadlineError::Interrupted) => text.clear(),
             Err(_) => return 0,
-        };
-        text += &line;
-        text.push('\n');
+        }
         match interp.run(&mut CharStream::new("prompt", Cursor::new(text.clone()))) {
-            Err(fault) if fault.kind == FaultKind::Incomplete => continue,
-            Err(fault) => {
-                if let (FaultKind::Exit(code), _) = (fault.kind, report(&fault)) {
-                    return code;
-                }
-            }
+            Err(Fault::Incomplete(_)) => continue,
+            Err(Fault::Exit(code)) => return code,
             Ok(Value::Unspecified) => {}
             Ok(value) => println!("{value}"),
+            failed => drop(report(failed)),
         }
         let _ = editor.add_history_entry(text.trim_end());
         text.clear();

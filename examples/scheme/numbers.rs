@@ -1,33 +1,15 @@
 //! Numbers: exact integers of 64 bits and floating-point numbers. What leaves the range of the former, and a quotient
 //! that is no integer, becomes one of the latter.
 
-use crate::interp::{ANY, Outcome, Primitive, Run, int, primitives, string};
+use crate::interp::{ANY, Outcome, int, primitives, string};
 use crate::value::{Fault, Value};
 
-pub(crate) fn parse_number(text: &str, radix: u32) -> Option<Value> {
-    match text {
-        "+inf.0" => return Some(Value::Float(f64::INFINITY)),
-        "-inf.0" => return Some(Value::Float(f64::NEG_INFINITY)),
-        "+nan.0" => return Some(Value::Float(f64::NAN)),
-        _ => {}
+pub(crate) fn parse_number(text: &str) -> Option<Value> {
+    let digits = text.trim_start_matches(['+', '-', '.']);
+    if !digits.starts_with(|char: char| char.is_ascii_digit()) {
+        return None;
     }
-    for (prefix, radix) in [("#x", 16), ("#o", 8), ("#b", 2)] {
-        if let Some(digits) = text.strip_prefix(prefix) {
-            return parse_number(digits, radix);
-        }
-    }
-    if let Ok(int) = i64::from_str_radix(text, radix) {
-        return Some(Value::Int(int));
-    }
-    let is_decimal = radix == 10 && text.chars().all(|char| "0123456789.eE+-".contains(char));
-    let starts = text.trim_start_matches(['+', '-', '.']).starts_with(|char: char| char.is_ascii_digit());
-    (is_decimal && starts).then(|| text.parse().ok().map(Value::Float))?
-}
-
-fn radix(argument: Option<&Value>) -> Result<u32, Fault> {
-    let radix = argument.map_or(Ok(10), |radix| int(radix).copied())?;
-    let radix = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix));
-    radix.ok_or_else(|| Fault::new("the radix must be between 2 and 36"))
+    text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::Float)).ok()
 }
 
 fn real(value: &Value) -> Result<f64, Fault> {
@@ -41,8 +23,7 @@ fn real(value: &Value) -> Result<f64, Fault> {
 fn exact(value: &Value) -> Outcome {
     match value {
         Value::Float(float) if float.fract() == 0.0 && float.abs() < i64::MAX as f64 => Ok(Value::Int(*float as i64)),
-        Value::Int(_) => Ok(value.clone()),
-        other => Err(Fault::wrong("an integer of 64 bits", other)),
+        other => int(other).map(|int| Value::Int(*int)),
     }
 }
 
@@ -60,25 +41,22 @@ fn operate(a: &Value, b: &Value, on_ints: IntOp, on_floats: FloatOp) -> Outcome 
 
 /// Folds the arguments, a single one after `unit`.
 fn fold(unit: i64, args: &[Value], on_ints: IntOp, on_floats: FloatOp) -> Outcome {
-    let unit = Value::Int(unit);
-    let (first, rest) = match args {
-        [] => return Ok(unit),
-        [only] => (&unit, std::slice::from_ref(only)),
-        [first, rest @ ..] => (first, rest),
+    let (mut sum, rest) = match args {
+        [first, rest @ ..] if !rest.is_empty() => (first.clone(), rest),
+        _ => (Value::Int(unit), args),
     };
-    let mut sum = operate(first, &rest[0], on_ints, on_floats)?;
-    for arg in &rest[1..] {
+    for arg in rest {
         sum = operate(&sum, arg, on_ints, on_floats)?;
     }
     Ok(sum)
 }
 
-fn divide(unit: i64, args: &[Value], on_ints: IntOp, on_floats: FloatOp) -> Outcome {
+fn divide(args: &[Value], on_ints: IntOp, on_floats: FloatOp) -> Outcome {
     let divisors = if args.len() == 1 { args } else { &args[1..] };
     if divisors.iter().any(|divisor| matches!(divisor, Value::Int(0))) {
         return Err(Fault::new("division by zero"));
     }
-    fold(unit, args, on_ints, on_floats)
+    fold(1, args, on_ints, on_floats)
 }
 
 fn compare(args: &[Value], on_ints: fn(&i64, &i64) -> bool, on_floats: fn(&f64, &f64) -> bool) -> Outcome {
@@ -102,13 +80,10 @@ fn round(value: &Value, on_float: fn(f64) -> f64) -> Outcome {
     }
 }
 
-fn floor_remainder(a: i64, b: i64) -> Option<i64> {
+/// The remainder that has the sign of the divisor.
+fn modulo(a: i64, b: i64) -> Option<i64> {
     let rest = a.checked_rem(b)?;
     Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
-}
-
-fn expt(base: i64, exponent: i64) -> Option<i64> {
-    base.checked_pow(u32::try_from(exponent).ok()?)
 }
 
 fn exact_root(int: i64, _: i64) -> Option<i64> {
@@ -121,10 +96,10 @@ primitives! {
     "+"[args; 0, ANY] => fold(0, args, i64::checked_add, |a, b| a + b)?;
     "*"[args; 0, ANY] => fold(1, args, i64::checked_mul, |a, b| a * b)?;
     "-"[args; 1, ANY] => fold(0, args, i64::checked_sub, |a, b| a - b)?;
-    "/"[args; 1, ANY] => divide(1, args, |a, b| (a.checked_rem(b)? == 0).then(|| a / b), |a, b| a / b)?;
-    "quotient"[args; 2, 2] => divide(1, args, i64::checked_div, |a, b| (a / b).trunc())?;
-    "remainder"[args; 2, 2] => divide(1, args, i64::checked_rem, |a, b| a % b)?;
-    "modulo"[args; 2, 2] => divide(1, args, floor_remainder, |a, b| a - b * (a / b).floor())?;
+    "/"[args; 1, ANY] => divide(args, |a, b| (a.checked_rem(b)? == 0).then(|| a / b), |a, b| a / b)?;
+    "quotient"[args; 2, 2] => divide(args, i64::checked_div, |a, b| (a / b).trunc())?;
+    "remainder"[args; 2, 2] => divide(args, i64::checked_rem, |a, b| a % b)?;
+    "modulo"[args; 2, 2] => divide(args, modulo, |a, b| a - b * (a / b).floor())?;
     "="[args; 1, ANY] => compare(args, i64::eq, f64::eq)?;
     "<"[args; 1, ANY] => compare(args, i64::lt, f64::lt)?;
     ">"[args; 1, ANY] => compare(args, i64::gt, f64::gt)?;
@@ -139,16 +114,8 @@ primitives! {
     "round"(a) => round(a, f64::round_ties_even)?;
     "exact"(a) => exact(a)?;
     "inexact"(a) => real(a)?;
-    "exp"(a) => real(a)?.exp();
-    "log"[args; 1, 2] => real(&args[0])?.ln() / args.get(1).map_or(Ok(1.0), |base| real(base).map(f64::ln))?;
-    "sin"(a) => real(a)?.sin();
-    "cos"(a) => real(a)?.cos();
-    "tan"(a) => real(a)?.tan();
-    "atan"[args; 1, 2] => real(&args[0])?.atan2(args.get(1).map_or(Ok(1.0), real)?);
     "sqrt"(a) => operate(a, a, exact_root, |a, _| a.sqrt())?;
-    "expt"(base, exponent) => operate(base, exponent, expt, f64::powf)?;
-    "%number->string"(a) => Value::text(real(a).map(|_| a.to_string())?.chars());
-    "string->number"[args; 1, 2] => {
-        parse_number(&string(&args[0])?, radix(args.get(1))?).unwrap_or(Value::Bool(false))
-    };
+    "expt"(base, power) => operate(base, power, |a, b| a.checked_pow(u32::try_from(b).ok()?), f64::powf)?;
+    "number->string"(a) => Value::text(real(a).map(|_| a.to_string())?.chars());
+    "string->number"(a) => parse_number(&string(a)?).unwrap_or(Value::Bool(false));
 }

@@ -95,7 +95,7 @@ fn print_leaf(value: &Value, write: bool) -> String {
         Value::Text(text) => text.lock().iter().collect(),
         Value::Symbol(symbol) => symbol.name.clone(),
         Value::Primitive(primitive) => format!("#<procedure {}>", primitive.name),
-        Value::Closure(closure) => format!("#<procedure {}>", closure.code.name),
+        Value::Closure(closure) => format!("#<procedure {}>", closure.lambda.name),
         Value::Condition(condition) => format!("#<error {}>", describe(condition)),
         Value::Record(record) => format!("#<{}>", record.kind.name),
         Value::Unspecified | Value::Undefined => "#<unspecified>".into(),
@@ -103,7 +103,7 @@ fn print_leaf(value: &Value, write: bool) -> String {
         Value::Table(_) => "#<hash-table>".into(),
         Value::Port(_) => "#<port>".into(),
         Value::WeakBox(_) => "#<weak>".into(),
-        Value::Continuation(_) => "#<continuation>".into(),
-        Value::Cell(_) | Value::Pair(_) | Value::Vector(_) => "...".into(),
+        Value::Escape(_) => "#<continuation>".into(),
+        Value::Pair(_) | Value::Vector(_) => "...".into(),
     }
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use std::io::BufRead;
 use std::sync::Arc;
 
+use tracegc::Trace;
+
 use crate::interp::{Interp, Outcome};
 use crate::numbers::parse_number;
-use crate::value::{Fault, FaultKind, Value};
+use crate::value::{Fault, Value};
 
 /// How deep data may be nested in text.
 const MAX_NESTING: usize = 10_000;
@@ -16,17 +18,10 @@ const MAX_NESTING: usize = 10_000;
 pub(crate) type Position = (u32, u32);
 
 /// A position in a file, as error messages name it.
-#[derive(Clone)]
+#[derive(Clone, Trace)]
 pub(crate) struct Place {
     pub(crate) file: Arc<str>,
     pub(crate) position: Position,
-}
-
-impl Place {
-    pub(crate) fn new(file: &str, position: Position) -> Place {
-        let file = file.into();
-        Place { file, position }
-    }
 }
 
 impl fmt::Display for Place {
@@ -48,7 +43,7 @@ pub(crate) struct CharStream {
 
 impl CharStream {
     pub(crate) fn new(file: &str, source: impl BufRead + Send + 'static) -> CharStream {
-        let place = Place::new(file, (0, 1));
+        let place = Place { file: file.into(), position: (0, 1) };
         CharStream { source: Box::new(source), line: Vec::new(), next: 0, place }
     }
 
@@ -72,14 +67,12 @@ impl CharStream {
 }
 
 /// Reads a datum, and says where it and the lists in it start; `None` at the end of the text.
-pub(crate) fn read(interp: &mut Interp, stream: &mut CharStream) -> Result<Option<Datum>, Fault> {
+pub(crate) fn read(interp: &mut Interp, stream: &mut CharStream) -> Result<Option<(Value, Place, Positions)>, Fault> {
     let (positions, nesting) = (Positions::new(), 0);
     let mut reader = Reader { interp, stream, positions, nesting };
     let datum = reader.datum()?;
     Ok(datum.map(|(datum, place)| (datum, place, reader.positions)))
 }
-
-type Datum = (Value, Place, Positions);
 
 struct Reader<'a> {
     interp: &'a mut Interp,
@@ -95,8 +88,7 @@ impl Reader<'_> {
         let Some(first) = self.stream.next()? else {
             return Ok(None);
         };
-        let second = self.stream.peek()?;
-        let datum = match (first, second) {
+        let datum = match (first, self.stream.peek()?) {
             ('(', _) => self.list(&start)?,
             (')', _) => return Err(Fault::new("unexpected )").at(&start)),
             ('\'', _) => self.prefixed("quote", &start)?,
@@ -128,12 +120,12 @@ impl Reader<'_> {
         }
         let datum = self.datum()?;
         self.nesting -= 1;
-        datum.map(|(datum, _)| datum).ok_or_else(|| incomplete(start))
+        datum.map(|(datum, _)| datum).ok_or_else(|| Fault::Incomplete(start.clone()))
     }
 
     fn prefixed(&mut self, name: &str, start: &Place) -> Outcome {
         let datum = self.required(start)?;
-        Ok(Value::list([self.interp.symbol(name), datum]))
+        Ok(Value::list([Value::Symbol(self.interp.symbol(name)), datum]))
     }
 
     /// The rest of a list, after its parenthesis.
@@ -158,15 +150,10 @@ impl Reader<'_> {
         let mut in_comment = false;
         while let Some(next) = self.stream.peek()? {
             in_comment = (in_comment || next == ';') && next != '\n';
-            if !in_comment && self.stream.line[self.stream.next..].starts_with(&['#', ';']) {
-                let start = self.stream.place.clone();
-                self.stream.next += 2;
-                self.required(&start)?;
-            } else if !in_comment && !next.is_whitespace() {
+            if !in_comment && !next.is_whitespace() {
                 break;
-            } else {
-                self.stream.next()?;
             }
+            self.stream.next()?;
         }
         Ok(())
     }
@@ -185,7 +172,8 @@ impl Reader<'_> {
             ("#t" | "#true", _) => Some(Value::Bool(true)),
             ("#f" | "#false", _) => Some(Value::Bool(false)),
             (_, Some(name)) => char_named(name).map(Value::Char),
-            _ => parse_number(&token, 10).or_else(|| (!token.starts_with('#')).then(|| self.interp.symbol(&token))),
+            _ if token.starts_with('#') => None,
+            _ => parse_number(&token).or_else(|| Some(Value::Symbol(self.interp.symbol(&token)))),
         };
         value.ok_or_else(|| Fault::new(format!("unknown syntax {token}")))
     }
@@ -193,43 +181,26 @@ impl Reader<'_> {
     fn string(&mut self, start: &Place) -> Outcome {
         let mut text = Vec::new();
         loop {
-            let place = self.stream.place.clone();
-            let next = self.stream.next()?.ok_or_else(|| incomplete(start))?;
-            match next {
+            match self.stream.next()?.ok_or_else(|| Fault::Incomplete(start.clone()))? {
                 '"' => return Ok(Value::text(text)),
-                '\\' => match self.stream.next()?.ok_or_else(|| incomplete(start))? {
-                    'n' => text.push('\n'),
-                    't' => text.push('\t'),
-                    'r' => text.push('\r'),
-                    'x' => {
-                        let mut name = String::from("x0");
-                        while let Some(digit) = self.stream.next()?.filter(|digit| *digit != ';') {
-                            name.push(digit);
-                        }
-                        text.push(char_named(&name).ok_or_else(|| Fault::new("bad escape").at(&place))?);
-                    }
-                    '\n' => self.skip_space()?,
-                    quoted => text.push(quoted),
-                },
+                '\\' => text.push(match self.stream.next()?.ok_or_else(|| Fault::Incomplete(start.clone()))? {
+                    'n' => '\n',
+                    't' => '\t',
+                    quoted => quoted,
+                }),
                 char => text.push(char),
             }
         }
     }
 }
 
-fn incomplete(start: &Place) -> Fault {
-    let fault = Fault::new("what starts here is never closed").at(start);
-    Fault { kind: FaultKind::Incomplete, ..fault }
-}
-
 pub(crate) const CHAR_NAMES: [(&str, char); 6] =
-    [("space", ' '), ("newline", '\n'), ("tab", '\t'), ("return", '\r'), ("null", '\0'), ("escape", '\u{1b}')];
+    [("space", ' '), ("newline", '\n'), ("tab", '\t'), ("return", '\r'), ("null", '\0'), ("delete", '\u{7f}')];
 
 fn char_named(name: &str) -> Option<char> {
     let mut chars = name.chars();
     match (chars.next()?, chars.as_str()) {
         (char, "") => Some(char),
-        ('x', hex) => char::from_u32(u32::from_str_radix(hex, 16).ok()?),
         _ => CHAR_NAMES.iter().find(|(known, _)| *known == name).map(|(_, char)| *char),
     }
 }

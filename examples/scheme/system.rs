@@ -1,16 +1,16 @@
-//! Ports, errors, control, and the collector as the program sees it.
+//! Ports, errors, and the collector as the program sees it.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Write};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracegc::{Gc, cleanup, collect, heap};
 
-use crate::interp::{ANY, Interp, Outcome, Primitive, Run, condition, port_of, primitives, string, weak};
+use crate::interp::{Interp, Outcome, condition, port, primitives, string, weak};
 use crate::printer::displayed;
 use crate::reader::{CharStream, read};
-use crate::value::{Condition, Fault, FaultKind, Port, Value, lock};
+use crate::value::{Fault, Port, Value, lock};
 
 /// How long to wait for cleanups, which are short here.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,12 +23,8 @@ const TOO_MANY_FILES: i32 = 24;
 fn open(name: &Value, open: fn(&str) -> io::Result<File>) -> Result<File, Fault> {
     let name = string(name)?;
     let mut result = open(&name);
-    for _ in 0..3 {
-        if !matches!(&result, Err(error) if error.raw_os_error() == Some(TOO_MANY_FILES)) {
-            break;
-        }
-        collect();
-        cleanup::wait(PATIENCE);
+    if matches!(&result, Err(error) if error.raw_os_error() == Some(TOO_MANY_FILES)) {
+        gc();
         result = open(&name);
     }
     result.map_err(|error| Fault::new(format!("cannot open {name}: {error}")))
@@ -36,16 +32,12 @@ fn open(name: &Value, open: fn(&str) -> io::Result<File>) -> Result<File, Fault>
 
 /// A port that reads from, or writes to, what it shares with its cleanup. Once the port has died the cleanup closes that,
 /// and so writes out what is still in the buffer.
-fn port<T: Send + 'static>(content: T, make: fn(Arc<Mutex<Option<T>>>) -> Port) -> Outcome {
+fn new_port<T: Send + 'static>(content: T, make: fn(Arc<Mutex<Option<T>>>) -> Port) -> Outcome {
     let shared = Arc::new(Mutex::new(Some(content)));
     let port = Gc::new(make(shared.clone()));
     let close = |shared: Arc<Mutex<Option<T>>>| drop(lock(&shared).take());
-    Gc::add_cleanup(&port, shared, close).map_err(|_| Fault::new("cannot add a cleanup"))?;
+    Gc::add_cleanup(&port, shared, close).map_err(|error| Fault::new(error.to_string()))?;
     Ok(Value::Port(port))
-}
-
-fn input_port(name: &str, source: impl BufRead + Send + 'static) -> Outcome {
-    port(CharStream::new(name, source), Port::Input)
 }
 
 fn from_io(error: io::Error) -> Fault {
@@ -54,62 +46,43 @@ fn from_io(error: io::Error) -> Fault {
 
 fn print(interp: &Interp, destination: Option<&Value>, text: &str) -> Result<(), Fault> {
     let destination = destination.unwrap_or(&interp.output);
-    match &**port_of(destination)? {
-        Port::TextOutput(written) => lock(written).push_str(text),
+    match port(destination)? {
         Port::Output(file) => match &mut *lock(file) {
-            Some(file) => file.write_all(text.as_bytes()).map_err(from_io)?,
-            None => return Err(Fault::new("the port is closed")),
+            Some(file) => file.write_all(text.as_bytes()).map_err(from_io),
+            None => Err(Fault::new("the port is closed")),
         },
-        Port::Input(_) => return Err(Fault::wrong("an output port", destination)),
+        Port::Input(_) => Err(Fault::wrong("an output port", destination)),
     }
-    Ok(())
 }
 
 /// Uses an input port: the first argument, or else the console.
 fn input(interp: &mut Interp, args: &[Value], take: fn(&mut Interp, &mut CharStream) -> Outcome) -> Outcome {
     let source = args.first().unwrap_or(&interp.input).clone();
-    let Port::Input(stream) = &**port_of(&source)? else {
-        return Err(Fault::wrong("an input port", &source));
-    };
-    match &mut *lock(stream) {
-        Some(stream) => take(interp, stream),
-        None => Err(Fault::new("the port is closed")),
+    match port(&source)? {
+        Port::Input(stream) => match &mut *lock(stream) {
+            Some(stream) => take(interp, stream),
+            None => Err(Fault::new("the port is closed")),
+        },
+        Port::Output(_) => Err(Fault::wrong("an input port", &source)),
     }
 }
 
-fn char_or_eof(char: Option<char>) -> Value {
-    char.map_or(Value::Eof, Value::Char)
-}
-
-fn read_datum(interp: &mut Interp, stream: &mut CharStream) -> Outcome {
-    Ok(read(interp, stream)?.map_or(Value::Eof, |(datum, ..)| datum))
-}
-
 fn close(value: &Value) -> Result<(), Fault> {
-    match &**port_of(value)? {
+    match port(value)? {
         Port::Input(stream) => drop(lock(stream).take()),
         Port::Output(file) => {
             if let Some(mut file) = lock(file).take() {
                 file.flush().map_err(from_io)?;
             }
         }
-        Port::TextOutput(_) => {}
     }
     Ok(())
 }
 
-fn error(args: &[Value]) -> Outcome {
-    let (message, irritants) = (displayed(&args[0]), args[1..].to_vec());
-    Err(Fault::raise(Value::Condition(Gc::new(Condition { message, irritants, place: OnceLock::new() }))))
-}
-
-fn exit(args: &[Value]) -> Outcome {
-    let code = match args.first() {
-        None | Some(Value::Bool(true)) => 0,
-        Some(Value::Int(code)) => *code as i32,
-        Some(_) => 1,
-    };
-    Err(Fault { kind: FaultKind::Exit(code), ..Fault::raise(Value::Unspecified) })
+/// Collects, and waits until what died has been cleaned up.
+fn gc() {
+    collect();
+    cleanup::wait(PATIENCE);
 }
 
 fn gc_stats(interp: &mut Interp) -> Value {
@@ -121,42 +94,34 @@ fn gc_stats(interp: &mut Interp) -> Value {
         ("collected-objects", stats.collected_objects),
         ("collections", stats.collections),
     ];
-    Value::list(entries.map(|(name, count)| Value::cons(interp.symbol(name), Value::Int(count as i64))))
-}
-
-/// Collects, and waits until what died has been cleaned up.
-fn gc() {
-    collect();
-    cleanup::wait(PATIENCE);
+    Value::list(entries.map(|(name, count)| Value::cons(Value::Symbol(interp.symbol(name)), Value::Int(count as i64))))
 }
 
 primitives! {
     interp;
-    "error"[args; 1, ANY] => error(args)?;
-    "raise"(a) => Err::<Value, Fault>(Fault::raise(a.clone()))?;
     "error-object?"(a) => matches!(a, Value::Condition(_));
     "error-object-message"(a) => Value::text(condition(a)?.message.chars());
     "error-object-irritants"(a) => Value::list(condition(a)?.irritants.clone());
-    "exit"[args; 0, 1] => exit(args)?;
-    "%macro"(name, expander) => drop(interp.macros.insert(name.address(), expander.clone()));
+    "exit"[args; 0, 1] => Err::<(), Fault>(Fault::Exit(match args.first() {
+        None | Some(Value::Bool(true)) => 0,
+        Some(Value::Int(code)) => *code as i32,
+        Some(_) => 1,
+    }))?;
 
-    "open-input-file"(name) => input_port(&string(name)?, BufReader::new(open(name, |name| File::open(name))?))?;
+    "open-input-file"(name) => {
+        let file = BufReader::new(open(name, |name| File::open(name))?);
+        new_port(CharStream::new(&string(name)?, file), Port::Input)?
+    };
     "open-output-file"(name) => {
         let file = BufWriter::new(open(name, |name| File::create(name))?);
-        port(Box::new(file) as Box<dyn Write + Send>, Port::Output)?
-    };
-    "open-input-string"(text) => input_port("string", Cursor::new(string(text)?))?;
-    "open-output-string"() => Value::Port(Gc::new(Port::TextOutput(Mutex::new(String::new()))));
-    "get-output-string"(a) => match &**port_of(a)? {
-        Port::TextOutput(text) => Value::text(lock(text).chars()),
-        _ => Err(Fault::wrong("a string port", a))?,
+        new_port(Box::new(file) as Box<dyn Write + Send>, Port::Output)?
     };
     "close-port"(a) => close(a)?;
-    "current-output-port"() => interp.output.clone();
-    "%set-output!"(port) => interp.output = port.clone();
-    "read-char"[args; 0, 1] => input(interp, args, |_, stream| stream.next().map(char_or_eof))?;
-    "peek-char"[args; 0, 1] => input(interp, args, |_, stream| stream.peek().map(char_or_eof))?;
-    "read"[args; 0, 1] => input(interp, args, read_datum)?;
+    "read-char"[args; 0, 1] => input(interp, args, |_, stream| Ok(stream.next()?.map_or(Value::Eof, Value::Char)))?;
+    "peek-char"[args; 0, 1] => input(interp, args, |_, stream| Ok(stream.peek()?.map_or(Value::Eof, Value::Char)))?;
+    "read"[args; 0, 1] => input(interp, args, |interp, stream| {
+        Ok(read(interp, stream)?.map_or(Value::Eof, |(datum, ..)| datum))
+    })?;
     "display"[args; 1, 2] => print(interp, args.get(1), &displayed(&args[0]))?;
     "write"[args; 1, 2] => print(interp, args.get(1), &args[0].to_string())?;
     "newline"[args; 0, 1] => print(interp, args.first(), "\n")?;

@@ -4,13 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use tracegc::{Gc, Trace};
 
-use crate::interp::Primitive;
-use crate::machine::{Closure, Continuation};
+use crate::eval::{Closure, Primitive};
 use crate::printer;
 use crate::reader::{CharStream, Place};
 
@@ -33,10 +31,9 @@ pub(crate) enum Value {
     Table(Gc<Table>),
     Record(Gc<Record>),
     Closure(Gc<Closure>),
-    Continuation(Gc<Continuation>),
+    /// What `call/cc` passes: an object that only its identity matters of.
+    Escape(Gc<()>),
     Condition(Gc<Condition>),
-    /// A variable that is assigned to: frames never change, so it lives in an object of its own.
-    Cell(Gc<Cell>),
     Port(Gc<Port>),
     WeakBox(Gc<WeakBox>),
 }
@@ -45,7 +42,6 @@ pub(crate) enum Value {
 #[derive(Trace)]
 pub(crate) struct Locked<T>(Mutex<T>);
 
-pub(crate) type Cell = Locked<Value>;
 pub(crate) type Pair = Locked<(Value, Value)>;
 /// A string is a vector of characters, so that `string-ref` takes constant time.
 pub(crate) type Text = Locked<Vec<char>>;
@@ -56,17 +52,13 @@ pub(crate) type Table = Locked<HashMap<Key, Value>>;
 #[derive(Trace)]
 pub(crate) struct Symbol {
     pub(crate) name: String,
-    value: Cell,
-    #[trace(skip)]
-    primitive: Option<&'static Primitive>,
-    redefined: AtomicBool,
+    pub(crate) value: Locked<Value>,
 }
 
-/// A record; its type is a symbol that no other type has.
+/// A record; its type is a symbol that no other type has, its fields are a vector.
 #[derive(Trace)]
 pub(crate) struct Record {
     pub(crate) kind: Gc<Symbol>,
-    /// A vector.
     pub(crate) fields: Value,
 }
 
@@ -89,7 +81,6 @@ pub(crate) struct WeakBox(#[trace(skip)] pub(crate) Box<dyn Fn() -> Option<Value
 pub(crate) enum Port {
     Input(#[trace(skip)] Arc<Mutex<Option<CharStream>>>),
     Output(#[trace(skip)] Arc<Mutex<Option<Box<dyn Write + Send>>>>),
-    TextOutput(Mutex<String>),
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -129,29 +120,6 @@ impl Pair {
     }
 }
 
-impl Symbol {
-    pub(crate) fn new(name: &str, primitive: Option<&'static Primitive>) -> Gc<Symbol> {
-        let redefined = AtomicBool::new(false);
-        let value = Locked::new(Value::Undefined);
-        Gc::new(Symbol { name: name.to_owned(), value, primitive, redefined })
-    }
-
-    /// The value of the global variable. That of a primitive takes no lock, unless the program has redefined it.
-    #[inline]
-    pub(crate) fn get(&self) -> Value {
-        // Relaxed: only the interpreter's thread reads or writes the flag.
-        match self.primitive {
-            Some(primitive) if !self.redefined.load(Ordering::Relaxed) => Value::Primitive(primitive),
-            _ => self.value.get(),
-        }
-    }
-
-    pub(crate) fn set(&self, value: Value) {
-        self.redefined.store(true, Ordering::Relaxed);
-        self.value.set(value);
-    }
-}
-
 /// What is done alike for objects of every kind.
 macro_rules! object_kinds {
     ($($kind:ident),*) => {
@@ -159,7 +127,7 @@ macro_rules! object_kinds {
             /// The identity of an object; 0 for an immediate value.
             pub(crate) fn address(&self) -> usize {
                 match self {
-                    $(Value::$kind(gc) => Gc::as_ptr(gc) as usize,)*
+                    $(Value::$kind(gc) => Gc::as_ptr(gc).addr(),)*
                     _ => 0,
                 }
             }
@@ -187,7 +155,7 @@ macro_rules! object_kinds {
     };
 }
 
-object_kinds! { Symbol, Pair, Text, Vector, Table, Record, Closure, Continuation, Condition, Port, WeakBox }
+object_kinds! { Symbol, Pair, Text, Vector, Table, Record, Closure, Escape, Condition, Port, WeakBox }
 
 impl Value {
     pub(crate) fn cons(car: Value, cdr: Value) -> Value {
@@ -195,10 +163,13 @@ impl Value {
     }
 
     pub(crate) fn list(items: impl IntoIterator<Item = Value, IntoIter: DoubleEndedIterator>) -> Value {
-        items.into_iter().rfold(Value::Nil, |rest, item| Value::cons(item, rest))
+        Value::list_with_tail(items, Value::Nil)
     }
 
-    pub(crate) fn list_with_tail(items: Vec<Value>, tail: Value) -> Value {
+    pub(crate) fn list_with_tail(
+        items: impl IntoIterator<Item = Value, IntoIter: DoubleEndedIterator>,
+        tail: Value,
+    ) -> Value {
         items.into_iter().rfold(tail, |rest, item| Value::cons(item, rest))
     }
 
@@ -278,25 +249,6 @@ impl Value {
     }
 }
 
-macro_rules! conversions {
-    ($($type:ty, $from:ident => $value:expr;)*) => {
-        $(impl From<$type> for Value {
-            fn from($from: $type) -> Value {
-                $value
-            }
-        })*
-    };
-}
-
-conversions! {
-    bool, bool => Value::Bool(bool);
-    i64, int => Value::Int(int);
-    usize, size => Value::Int(size as i64);
-    f64, float => Value::Float(float);
-    char, char => Value::Char(char);
-    (), _unit => Value::Unspecified;
-}
-
 /// A value as the key of a hash table, compared by `equal?`.
 #[derive(Clone, Trace)]
 pub(crate) struct Key(pub(crate) Value);
@@ -312,7 +264,6 @@ impl Eq for Key {}
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0 {
-            Value::Int(int) => int.hash(state),
             Value::Text(_) | Value::Pair(_) | Value::Vector(_) => self.0.to_string().hash(state),
             other if other.address() == 0 => other.to_string().hash(state),
             other => other.address().hash(state),
@@ -321,55 +272,53 @@ impl Hash for Key {
 }
 
 /// Why an evaluation stopped.
-pub(crate) struct Fault {
-    pub(crate) payload: Value,
-    pub(crate) place: Option<Place>,
-    pub(crate) kind: FaultKind,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum FaultKind {
-    Error,
-    /// The text ended within a datum: a prompt reads on.
-    Incomplete,
+pub(crate) enum Fault {
+    Raised(Value, Option<Place>),
+    /// The continuation of a running `call/cc` has been called with a value.
+    Escape(Gc<()>, Value),
     Exit(i32),
+    /// The text ended within a datum that starts here: a prompt reads on.
+    Incomplete(Place),
 }
 
 impl Fault {
-    pub(crate) fn raise(payload: Value) -> Fault {
-        Fault { payload, place: None, kind: FaultKind::Error }
-    }
-
     pub(crate) fn new(message: impl Into<String>) -> Fault {
-        let condition = Condition { message: message.into(), irritants: Vec::new(), place: OnceLock::new() };
-        Fault::raise(Value::Condition(Gc::new(condition)))
+        Fault::error(message, Vec::new())
     }
 
+    pub(crate) fn error(message: impl Into<String>, irritants: Vec<Value>) -> Fault {
+        let condition = Condition { message: message.into(), irritants, place: OnceLock::new() };
+        Fault::Raised(Value::Condition(Gc::new(condition)), None)
+    }
+
+    pub(crate) fn wrong(wanted: &str, value: &Value) -> Fault {
+        Fault::new(format!("expected {wanted}, got {value}"))
+    }
+
+    /// Says where it happened, unless that is known: the innermost place counts, and the first if it is raised again.
     pub(crate) fn at(mut self, place: &Place) -> Fault {
-        let place = match &self.payload {
-            Value::Condition(condition) => condition.place.get_or_init(|| place.clone()),
-            _ => place,
-        };
-        self.place.get_or_insert_with(|| place.clone());
+        if let Fault::Raised(payload, known) = &mut self {
+            let first = match payload {
+                Value::Condition(condition) => condition.place.get_or_init(|| place.clone()),
+                _ => place,
+            };
+            known.get_or_insert_with(|| first.clone());
+        }
         self
     }
+}
 
-    /// Names the primitive that failed.
-    pub(crate) fn inside(self, primitive: &str) -> Fault {
-        match &self.payload {
-            Value::Condition(condition) if !matches!(primitive, "error" | "raise") => {
-                let name = primitive.trim_start_matches('%');
-                let named = Fault::new(format!("{name}: {}", condition.message));
-                Fault { payload: named.payload, ..self }
-            }
-            _ => self,
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Fault::Raised(_, Some(place)) | Fault::Incomplete(place) = self {
+            write!(f, "{place}: ")?;
         }
-    }
-
-    pub(crate) fn message(&self) -> String {
-        match &self.payload {
-            Value::Condition(condition) => printer::describe(condition),
-            other => format!("uncaught {other}"),
+        match self {
+            Fault::Raised(Value::Condition(condition), _) => f.write_str(&printer::describe(condition)),
+            Fault::Raised(other, _) => write!(f, "uncaught {other}"),
+            Fault::Incomplete(_) => f.write_str("what starts here is never closed"),
+            Fault::Escape(..) => f.write_str("a continuation was called after its call/cc had returned"),
+            Fault::Exit(code) => write!(f, "exit {code}"),
         }
     }
 }

@@ -31,7 +31,7 @@
     (write (read-line port)) (newline)
     (write (eof-object? (read-char port))) (newline)))
 
-(with-output-to-file name (lambda () (display "replaced") (newline)))
+(call-with-output-file name (lambda (port) (display "replaced" port) (newline port)))
 (write (call-with-input-file name read-line)) (newline)
 (delete-file name)
 (write (file-exists? name)) (newline)
