@@ -12,7 +12,9 @@ use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, RwLock};
 use std::thread;
 
-use common::{Counted, Drops, Node, OnDrop, child, in_child, lock, no_automatic_collections, quiet_panic, ring};
+use common::{
+    Counted, Drops, Node, OnDrop, child, in_child, join_all, lock, no_automatic_collections, quiet_panic, ring,
+};
 use tracegc::{Gc, Trace, Tracer, Weak, collect, heap, unsize};
 
 const SOME: usize = if cfg!(miri) { 20 } else { 1_000 };
@@ -223,20 +225,23 @@ fn g02_garbage_of_other_threads_dead_ones_too() {
     let drops = Drops::new();
     let (ready, steady) = (Barrier::new(5), Barrier::new(5));
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..SOME {
-                    drop(ring(3, &drops));
-                }
-                ready.wait();
-                // Alive while the collection runs, with what it has not handed over.
-                steady.wait();
-            });
-        }
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..SOME {
+                        drop(ring(3, &drops));
+                    }
+                    ready.wait();
+                    // Alive while the collection runs, with what it has not handed over.
+                    steady.wait();
+                })
+            })
+            .collect();
         ready.wait();
         collect();
         assert_eq!(drops.count(), 4 * 3 * SOME);
         steady.wait();
+        join_all(threads);
     });
     let count = drops.clone();
     thread::spawn(move || drop(ring(3, &count))).join().unwrap();
@@ -540,18 +545,21 @@ fn g06_collect_from_many_threads_at_once() {
     let barrier = Barrier::new(8);
     let rounds = if cfg!(miri) { 1 } else { 10 };
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..rounds {
-                    barrier.wait();
-                    let mine = Drops::new();
-                    drop(ring(5, &mine));
-                    drop(ring(5, &drops));
-                    collect();
-                    assert_eq!(mine.count(), 5, "what was garbage before the call is gone after it");
-                }
-            });
-        }
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..rounds {
+                        barrier.wait();
+                        let mine = Drops::new();
+                        drop(ring(5, &mine));
+                        drop(ring(5, &drops));
+                        collect();
+                        assert_eq!(mine.count(), 5, "what was garbage before the call is gone after it");
+                    }
+                })
+            })
+            .collect();
+        join_all(threads);
     });
     collect();
     assert_eq!(drops.count(), 8 * 5 * rounds);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use common::{Counted, Drops, Node, OnDrop, lock, quiet_panic, ring};
+use common::{Counted, Drops, Node, OnDrop, join_all, lock, quiet_panic, ring};
 use tracegc::{Gc, Trace, Weak, collect};
 
 const ROUNDS: usize = match (cfg!(miri), cfg!(debug_assertions)) {
@@ -149,7 +149,7 @@ fn w04_upgrade_races_with_the_last_drop() {
         let weak = Gc::downgrade(&node);
         let barrier = Barrier::new(2);
         thread::scope(|scope| {
-            scope.spawn(|| {
+            let upgrader = scope.spawn(|| {
                 barrier.wait();
                 if let Some(node) = weak.upgrade() {
                     node.counted.check();
@@ -158,6 +158,7 @@ fn w04_upgrade_races_with_the_last_drop() {
             });
             barrier.wait();
             drop(node);
+            join_all([upgrader]);
         });
         assert!(weak.upgrade().is_none());
     }
@@ -180,27 +181,31 @@ fn w04_upgrade_races_with_a_collection() {
         drop(first);
         let barrier = Barrier::new(3);
         thread::scope(|scope| {
-            for weak in &weaks {
-                let (won, barrier) = (&won, &barrier);
-                scope.spawn(move || {
-                    barrier.wait();
-                    for _ in 0..round % 50 {
-                        std::hint::spin_loop();
-                    }
-                    let Some(node) = weak.upgrade() else { return };
-                    won.fetch_add(1, Ordering::Relaxed);
-                    // All of the ring is there as long as one of it is held.
-                    let mut here = node.clone();
-                    for _ in 0..len {
-                        here.counted.check();
-                        let next = lock(&here.next).clone().unwrap();
-                        here = next;
-                    }
-                    assert!(Gc::ptr_eq(&here, &node));
-                });
-            }
+            let upgraders: Vec<_> = weaks
+                .iter()
+                .map(|weak| {
+                    let (won, barrier) = (&won, &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        for _ in 0..round % 50 {
+                            std::hint::spin_loop();
+                        }
+                        let Some(node) = weak.upgrade() else { return };
+                        won.fetch_add(1, Ordering::Relaxed);
+                        // All of the ring is there as long as one of it is held.
+                        let mut here = node.clone();
+                        for _ in 0..len {
+                            here.counted.check();
+                            let next = lock(&here.next).clone().unwrap();
+                            here = next;
+                        }
+                        assert!(Gc::ptr_eq(&here, &node));
+                    })
+                })
+                .collect();
             barrier.wait();
             collect();
+            join_all(upgraders);
         });
         collect();
         assert_eq!(drops.count(), (round + 1) * len);
@@ -312,7 +317,7 @@ fn w05_new_cyclic() {
         let other = this.clone();
         sender.send(this.clone()).unwrap();
         thread::scope(|scope| {
-            scope.spawn(|| assert!(this.upgrade().is_none()));
+            join_all([scope.spawn(|| assert!(this.upgrade().is_none()))]);
         });
         Own { this: this.clone(), others: Mutex::new(vec![other]), strong: Mutex::new(None), counted: drops.counted() }
     });

@@ -213,3 +213,10 @@ pub(crate) fn no_automatic_collections() {
     use tracegc::heap::{Config, config, set_config};
     set_config(Config { gc_percent: None, ..config() });
 }
+
+/// Joins threads one by one. The end of a scope waits for them too, but in a way that the thread sanitizer does not see.
+pub(crate) fn join_all<'scope>(threads: impl IntoIterator<Item = std::thread::ScopedJoinHandle<'scope, ()>>) {
+    for thread in threads {
+        thread.join().unwrap_or_else(|payload| resume_unwind(payload));
+    }
+}
