@@ -62,15 +62,17 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
     let before: Vec<Reading> = suspects.iter().map(read).collect();
 
     let _section = READING.lock();
-    let mut leavers = freeze(tracer, suspects, &before, &mut seen);
-    #[cfg(tracegc_break = "freeze-order")]
-    let before: Vec<Reading> = suspects.iter().map(read).collect();
+    let mut leavers = Vec::new();
+    if cfg!(tracegc_break = "freeze-order") {
+        leavers.extend(changed(suspects, &before));
+    }
+    leavers.extend(freeze(tracer, suspects, &before, &mut seen));
     if leavers.is_empty() {
         #[cfg(tracegc_break = "doors")]
         let doors = Vec::new();
         #[cfg(not(tracegc_break = "doors"))]
         let doors = close_doors(suspects);
-        if !cfg!(tracegc_break = "pass-b") {
+        if !cfg!(any(tracegc_break = "pass-b", tracegc_break = "freeze-order")) {
             leavers.extend(changed(suspects, &before));
         }
         if seen.elapsed() > Count::VERSION_LIFETIME {

@@ -11,6 +11,7 @@ fn drop_to_zero_against_a_collection() {
         let mutator = spawn(move || drop(x));
         collect::modelled::whole();
         mutator.join().unwrap();
+        assert_eq!(log.deaths(0), 1, "what was put off to the end of a collection is gone after it");
     });
 }
 

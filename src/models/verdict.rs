@@ -35,6 +35,30 @@ fn clone_from_a_field() {
     });
 }
 
+/// Clone from an immutable field, then move the way in into the set: in the end the only way in is the copy, and all
+/// counts but its own are what they were. Whoever reads that one before the freeze, and not after, is fooled.
+#[test]
+fn clone_from_a_field_and_move_the_way_in() {
+    check("clone_from_a_field_and_move_the_way_in", DEAR, |log| {
+        let z = Node::make(log, 2, None, None);
+        let x = Node::make(log, 0, Some(z.clone()), None);
+        let y = Node::make(log, 1, Some(x.clone()), None);
+        let guess = [Address::of(&x), Address::of(&y), Address::of(&z)];
+        drop(z);
+        x.put(y.clone());
+        drop(x);
+        let mutator = spawn(move || {
+            let x = y.fixed.clone().expect("made with a field");
+            let z = x.fixed.as_ref().expect("made with a field");
+            z.put(y);
+            z.look();
+            x.look();
+        });
+        judge(guess);
+        mutator.join().unwrap();
+    });
+}
+
 /// Take a handle out of a locked cell, then move the handle to the cell's owner into the object taken out: no count
 /// changes at all, so only the kept guards show it.
 #[test]
