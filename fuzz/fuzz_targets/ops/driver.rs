@@ -66,6 +66,8 @@ impl Driver {
         self.steps += 1;
         if self.roots.len() > ROOTS {
             self.drop_root(self.steps % ROOTS);
+            // The operation may be about a cleanup that is due now.
+            self.quiesce();
         }
         // Where there is nothing to do it on, nothing is done.
         let _ = self.act(op);
