@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread;
 
-use common::{Counted, Drops, LONG, Node, OnDrop, child, in_child, quiet_panic, ring};
+use common::{Counted, Drops, LONG, Node, OnDrop, Threads, child, in_child, quiet_panic, ring};
 use tracegc::{Gc, Trace, Tracer, Weak, cleanup, collect, heap};
 
 /// Lets an object with this drop die in both ways: by its last handle, and as a part of garbage.
@@ -90,6 +90,7 @@ fn drop_that_clones_drops_and_moves_handles_to_others() {
 
 #[test]
 fn drop_that_registers_cleanups() {
+    let _threads = Threads;
     let drops = Drops::new();
     let ran = Arc::new(AtomicUsize::new(0));
     let other = Node::new(&drops);
@@ -472,6 +473,7 @@ fn thread_local_destructors_allocate_and_collect() {
 
 #[test]
 fn thread_local_destructors_use_weak_pointers_and_cleanups() {
+    let _threads = Threads;
     let drops = Drops::new();
     let ran = Arc::new(AtomicUsize::new(0));
     let (there, count) = (drops.clone(), ran.clone());
@@ -522,11 +524,11 @@ fn eight_threads_collect_what_all_of_them_make() {
 }
 
 #[test]
-fn thousands_of_threads_one_after_another() {
+fn a_hundred_thousand_threads_one_after_another() {
     let n = match (cfg!(miri), cfg!(debug_assertions)) {
         (true, _) => 10,
         (_, true) => 2_000,
-        _ => 5_000,
+        _ => 100_000,
     };
     let drops = Drops::new();
     let (sender, receiver) = channel();
@@ -550,6 +552,42 @@ fn thousands_of_threads_one_after_another() {
     drop(receiver);
     collect();
     assert_eq!(drops.count(), 5 * n);
+}
+
+/// A million weak pointers to one object, and as many objects that each have one, in circles.
+#[test]
+fn a_million_weak_pointers() {
+    let n = match (cfg!(miri), cfg!(debug_assertions)) {
+        (true, _) => 100,
+        (_, true) => 100_000,
+        _ => 1_000_000,
+    };
+    let drops = Drops::new();
+    let one = ring(2, &drops);
+    let to_one: Vec<Weak<Node>> = (0..n).map(|_| Gc::downgrade(&one)).collect();
+    assert_eq!(Gc::weak_count(&one), n);
+    let to_many: Vec<Weak<Node>> = (0..n)
+        .map(|_| {
+            let node = ring(1, &drops);
+            Gc::downgrade(&node)
+        })
+        .collect();
+    // Some are in the hands of another thread when the objects die.
+    let (there, here) = (to_one[..n / 2].to_vec(), to_many[n / 2..].to_vec());
+    let other = thread::spawn(move || {
+        there.iter().chain(&here).for_each(|weak| drop(weak.upgrade()));
+        (there, here)
+    });
+    drop(one);
+    collect();
+    let (there, here) = other.join().unwrap();
+    // What was upgraded while it was judged was spared then.
+    collect();
+    assert_eq!(drops.count(), n + 2);
+    for weak in there.iter().chain(&here).chain(&to_one).chain(&to_many) {
+        assert!(weak.upgrade().is_none());
+        assert_eq!(weak.strong_count(), 0);
+    }
 }
 
 #[test]
