@@ -260,6 +260,13 @@
   (hash-table-set! table key (f (hash-table-ref/default table key default))))
 (define (hash-table-keys table) (map car (hash-table->alist table)))
 (define (hash-table-values table) (map cdr (hash-table->alist table)))
+(define (alist->hash-table entries . rest)
+  (let ((table (make-hash-table)))
+    (for-each (lambda (entry) (hash-table-set! table (car entry) (cdr entry))) (reverse entries))
+    table))
+(define (hash-table-copy table . rest) (alist->hash-table (hash-table->alist table)))
+(define (hash-table-fold table f start)
+  (fold (lambda (entry sum) (f (car entry) (cdr entry) sum)) start (hash-table->alist table)))
 (define (hash-table-walk table f)
   (for-each (lambda (entry) (f (car entry) (cdr entry))) (hash-table->alist table)))
 
