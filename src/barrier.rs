@@ -100,10 +100,10 @@ pub(crate) fn heavy() {
     fence(Ordering::SeqCst);
 }
 
-/// The side of whoever just wrote its word, where [`is_cheap`] said so.
+/// The side of whoever just wrote its word by a plain store.
 #[inline]
 pub(crate) fn light() {
-    if cfg!(any(loom, shuttle)) {
+    if cfg!(any(loom, shuttle)) || !is_cheap() {
         fence(Ordering::SeqCst);
     } else {
         std::sync::atomic::compiler_fence(Ordering::SeqCst);

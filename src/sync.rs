@@ -7,9 +7,9 @@
 
 pub(crate) mod atomic {
     #[cfg(any(loom, shuttle))]
-    pub(crate) use super::modelled::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(crate) use super::modelled::{AtomicPtr, AtomicU32, AtomicUsize, fence};
     #[cfg(not(any(loom, shuttle)))]
-    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, fence};
 
     pub(crate) use std::sync::atomic::Ordering;
 }

@@ -173,7 +173,7 @@ where
 {
     // SAFETY: by contract.
     let object = unsafe { header.as_ref() };
-    if !object.meta(Ordering::Acquire).is_live() || object.count.read().handles() == 0 {
+    if !object.meta(Ordering::Acquire).is_live() || object.count.is_gone() {
         return Err(CleanupError::Dying(arg));
     }
     if handle_in::<T, A>(&arg) == Some(header) {

@@ -177,6 +177,9 @@ struct Round {
 fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Round {
     let started = Instant::now();
     let mut collector = COLLECTOR.lock();
+    // First of all: what is noted in this collection is for the next one, see `object::Count`. And a decrement that comes
+    // after anything is looked at notes its object anew.
+    let noted = notes::take();
     let moment = EPOCH.begin();
     PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
@@ -184,8 +187,6 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     if reach == Reach::Whole {
         pacer::whole_begins();
     }
-    // Before anything is looked at: a decrement that comes later notes its object anew.
-    let noted = notes::take();
     TRACING.with(|tracing| tracing.set(true));
     let trial = match reach {
         Reach::Whole => trial::whole(&mut tracer, noted),

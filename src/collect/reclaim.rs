@@ -11,8 +11,8 @@ use super::verdict::Condemned;
 use super::{burials, notes};
 use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
-use crate::object::{Begun, Dropped, Header, Meta, flag};
-use crate::special::{self, Farewell};
+use crate::object::{Dropped, Header, Meta, flag};
+use crate::special::{self, Farewell, Record};
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicU64;
 use crate::sync::{Mutex, global};
@@ -39,16 +39,42 @@ unsafe impl Send for Deferred {}
 ///
 /// # Safety
 ///
-/// The caller gives a handle up; `begun` is what its decrement said.
+/// The caller gives a handle up.
 #[inline(never)]
-pub(crate) unsafe fn drop_rest(header: NonNull<Header>, begun: Begun, plain: bool) {
+pub(crate) unsafe fn drop_rest(header: NonNull<Header>, plain: bool) {
+    // SAFETY: by contract; if it was the last handle the object is ours.
+    unsafe {
+        if give_up(header) {
+            last_drop(header, plain);
+        }
+    }
+}
+
+/// Takes a handle away; true if it was the last.
+///
+/// # Safety
+///
+/// The caller gives a handle up.
+#[inline]
+pub(crate) unsafe fn give_up(header: NonNull<Header>) -> bool {
     // SAFETY: until it is taken away the handle keeps the object; afterwards it is not touched, unless it is ours.
-    match unsafe { header.as_ref() }.decrement_rest(begun) {
-        // SAFETY: it was the last handle.
-        Dropped::Last => unsafe { last_drop(header, plain) },
-        Dropped::Shared => {}
-        Dropped::NewCandidate => notes::note(header, true),
-        Dropped::Unflagged => notes::note(header, false),
+    let (this, owner) = unsafe { (header.as_ref(), heap::owns(header)) };
+    loop {
+        match this.decrement(owner) {
+            Dropped::Last => return true,
+            Dropped::Shared => return false,
+            Dropped::Noted { flagged } => {
+                notes::note(header, flagged);
+                return false;
+            }
+            Dropped::Careful => {
+                // SAFETY: the handle still keeps the object.
+                let record = unsafe { Record::find(header) }.expect("a flagged object has a record");
+                if record.alone(|_| this.count.end_if_one(owner)) {
+                    return true;
+                }
+            }
+        }
     }
 }
 
@@ -65,8 +91,9 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     let now = EPOCH.now();
     if !cfg!(tracegc_break = "deferral")
         && now.running()
-        && !meta.has(flag::LEAF)
         && now.may_trace(meta.birth())
+        // SAFETY: as above. Collections look at no leaf that only its owner has counted.
+        && (!meta.has(flag::LEAF) || unsafe { header.as_ref() }.count.is_touched())
         && defer(header, meta)
     {
         return;

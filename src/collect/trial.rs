@@ -164,7 +164,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
         for header in Slots::of(span) {
             // SAFETY: slots of a span that is older than the collection.
             let (mark, this) = unsafe { (mark_of(header), header.as_ref()) };
-            if *mark & mark::VISITED != 0 && this.count.read().handles() != tracer.edges(header, *mark) {
+            if *mark & mark::VISITED != 0 && this.count.handles() != tracer.edges(header, *mark) {
                 root(mark);
             }
         }
@@ -265,7 +265,7 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
         // SAFETY: a slot of a span that is older than this collection; its header can be read.
         let this = unsafe { header.as_ref() };
         let meta = this.meta(Ordering::SeqCst);
-        if !meta.is_live() || meta.has(flag::LEAF) {
+        if !meta.is_live() {
             continue;
         }
         let too_young = born_until.is_some_and(|until| (meta.birth().wrapping_sub(until) as i16) > 0);
@@ -275,7 +275,15 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
         }
         if cfg!(tracegc_break = "flag-order") {
             // Taken when the object has been looked at, below.
-        } else if !this.count.take_candidate() && address & notes::UNFLAGGED == 0 {
+        } else if !this.count.take_noted() && address & notes::UNFLAGGED == 0 {
+            continue;
+        }
+        if meta.has(flag::LEAF) {
+            if is_lost_leaf(header, moment) {
+                // SAFETY: found by this collection.
+                unsafe { *mark_of(header) = mark::VISITED };
+                objects.push(header);
+            }
             continue;
         }
         if !may_visit(header, moment) {
@@ -337,14 +345,14 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
     for &header in &objects[..next] {
         // SAFETY: visited by this collection.
         let (mark, this) = unsafe { (mark_of(header), header.as_ref()) };
-        if this.count.read().handles() != tracer.edges(header, *mark) {
+        if this.count.handles() != tracer.edges(header, *mark) {
             roots += usize::from(make_root(tracer, mark, header));
         }
     }
     #[cfg(tracegc_break = "flag-order")]
     for header in &objects {
         // SAFETY: visited by this collection.
-        unsafe { header.as_ref() }.count.take_candidate();
+        unsafe { header.as_ref() }.count.take_noted();
     }
     tracer.forget_carries();
     let live = if roots < objects.len() { roots + mark_from_found(tracer) } else { roots };
@@ -382,20 +390,37 @@ pub(super) fn take_part(header: NonNull<Header>, moment: Moment, claimed: &mut b
     // SAFETY: a slot below the extent of a span that is older than the collection.
     let (this, mark) = unsafe { (header.as_ref(), mark_of(header)) };
     // The count first, see `may_visit`.
-    let handles = this.count.read().handles();
+    let gone = this.count.is_gone();
     let meta = this.meta(Ordering::SeqCst);
-    if handles == 0 || !meta.is_live() || meta.has(flag::LEAF | flag::CLAIMED) || !moment.may_trace(meta.birth()) {
+    if gone || !meta.is_live() || meta.has(flag::CLAIMED) || !moment.may_trace(meta.birth()) {
         *claimed |= meta.is_live() && meta.has(flag::CLAIMED);
         return false;
     }
+    if meta.has(flag::LEAF) && !is_lost_leaf(header, moment) {
+        return false;
+    }
     // The object is looked at now: a decrement from here on notes it again.
-    this.count.take_candidate_if_set();
+    this.count.take_noted();
     let age = moment.birth().wrapping_sub(meta.birth());
     if age > RENEW {
         this.set_birth(moment.birth().wrapping_sub(1));
     }
     *mark |= mark::VISITED;
     true
+}
+
+/// Whether the object of a slot is a leaf that has no handles and that nobody destroys, see `object::Count`. Only one
+/// that threads other than its owner have counted can be: these are deferred like all that collections look at.
+#[cold]
+fn is_lost_leaf(header: NonNull<Header>, moment: Moment) -> bool {
+    // SAFETY: a slot of a span that is older than this collection; its header can be read.
+    let this = unsafe { header.as_ref() };
+    if !this.count.is_touched() || this.count.is_gone() || this.count.handles() != 0 {
+        this.count.take_noted();
+        return false;
+    }
+    let meta = this.meta(Ordering::SeqCst);
+    meta.is_live() && moment.may_trace(meta.birth())
 }
 
 /// The slots of a span that were made.

@@ -1,11 +1,11 @@
 //! The verdict on the suspects: the part that must be right.
 //!
 //! ```text
-//!   pass A   read the count words of all suspects
+//!   pass A   read the counts of all suspects, and watch them
 //!   freeze   trace all suspects, keep the guard of every lock that is met, count the edges among them;
 //!            an object whose count is not the number of its edges, or that cannot be looked at, leaves
 //!   doors    take the lock of every weak record of a suspect: upgrades wait
-//!   pass B   read the count words again: an object whose word changed leaves
+//!   pass B   look at the counts again: an object that lost its watch leaves
 //!   commit   condemn what is left; its weak pointers are cleared; the doors open again
 //!   release  the guards, last first
 //! ```
@@ -14,19 +14,15 @@
 //! `docs/ARCHITECTURE.md`, "Why a condemned object cannot be reached".
 
 use std::ptr::NonNull;
-use std::time::Instant;
 
 use super::trial::{self, READING, mark_of};
-use crate::object::{Count, Header, Reading, flag};
+use crate::object::{Header, Reading, flag};
 use crate::special::{Door, Farewell};
 use crate::sync::atomic::Ordering;
 use crate::trace::tracer::{Mode, Tracer, mark};
 
 /// How often a set may shrink before its rest is left to a later collection.
 const ATTEMPTS: usize = 64;
-
-/// The clock is looked at after so many objects.
-const GLANCE: usize = 1 << 12;
 
 /// Objects that nobody can reach any more, and what is to be done when they are gone.
 #[derive(Default)]
@@ -56,17 +52,16 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>)
 
 /// One attempt: `Err` with the objects that leave.
 fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
-    let mut seen = Instant::now();
     // SAFETY: *deferral*: what the collection found stays until it ends.
-    let read = |header: &NonNull<Header>| unsafe { header.as_ref() }.count.read();
-    let before: Vec<Reading> = suspects.iter().map(read).collect();
+    let watch = |header: &NonNull<Header>| unsafe { header.as_ref() }.count.watch();
+    let before: Vec<Reading> = suspects.iter().map(watch).collect();
 
     let _section = READING.lock();
     let mut leavers = Vec::new();
     if cfg!(tracegc_break = "freeze-order") {
         leavers.extend(changed(suspects, &before));
     }
-    leavers.extend(freeze(tracer, suspects, &before, &mut seen));
+    leavers.extend(freeze(tracer, suspects, &before));
     if leavers.is_empty() {
         #[cfg(tracegc_break = "doors")]
         let doors = Vec::new();
@@ -74,10 +69,6 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
         let doors = close_doors(suspects);
         if !cfg!(any(tracegc_break = "pass-b", tracegc_break = "freeze-order")) {
             leavers.extend(changed(suspects, &before));
-        }
-        if seen.elapsed() > Count::VERSION_LIFETIME {
-            // A version might have come round since the words were last read: nobody is judged.
-            leavers = suspects.to_vec();
         }
         if leavers.is_empty() {
             for &header in suspects {
@@ -101,17 +92,15 @@ fn changed<'a>(
     before: &'a [Reading],
 ) -> impl Iterator<Item = NonNull<Header>> + use<'a> {
     // SAFETY: *deferral*.
-    let same = |header: NonNull<Header>, reading| unsafe { header.as_ref() }.count.read() == reading;
-    suspects.iter().zip(before).filter(move |&(&header, &reading)| !same(header, reading)).map(|(&header, _)| header)
+    let still = |header: NonNull<Header>, reading| unsafe { header.as_ref() }.count.is_still(reading);
+    suspects.iter().zip(before).filter(move |&(&header, &reading)| !still(header, reading)).map(|(&header, _)| header)
 }
 
-/// Traces all suspects under kept guards; the objects that leave. Where that takes long, the words are read again on the
-/// way, so that no version can come round unseen; `seen` is when the last such pass began.
+/// Traces all suspects under kept guards; the objects that leave.
 fn freeze(
     tracer: &mut Tracer<'_>,
     suspects: &[NonNull<Header>],
     before: &[Reading],
-    seen: &mut Instant,
 ) -> Vec<NonNull<Header>> {
     for &header in suspects {
         // SAFETY: visited by this collection.
@@ -127,10 +116,6 @@ fn freeze(
                 return false;
             };
             next += 1;
-            if next % GLANCE == 0 && seen.elapsed() > Count::VERSION_LIFETIME / 4 {
-                *seen = Instant::now();
-                leavers.extend(changed(suspects, before));
-            }
             if let Some(ahead) = suspects.get(next + 3) {
                 crate::trace::tracer::prefetch_address(ahead.as_ptr().cast());
             }

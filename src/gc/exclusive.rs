@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 use super::Gc;
 use crate::barrier;
 use crate::collect;
+use crate::heap;
 use crate::object::{Header, flag};
 use crate::sync::atomic::Ordering;
 use crate::trace::Trace;
@@ -71,7 +72,7 @@ impl<T: ?Sized> Drop for GcMut<'_, T> {
             object.count.touch();
             object.clear_flags(flag::CLAIMED);
             // A collection may have passed over the object meanwhile.
-            if object.count.set_candidate() {
+            if object.count.set_noted() {
                 collect::note(header, true);
             }
         }
@@ -109,14 +110,16 @@ fn claim(header: NonNull<Header>) -> bool {
 impl<T: ?Sized> Gc<T> {
     /// True if this is the only handle and there are no weak pointers: then it stays so while the handle is borrowed.
     fn is_unique(this: &mut Self) -> bool {
-        if !this.object().count.is_one() || collect::is_tracing() {
+        // SAFETY: the handle keeps the object.
+        let owner = unsafe { heap::owns(this.header()) };
+        if !this.object().count.is_one(owner) || collect::is_tracing() {
             return false;
         }
         // No other handle is left now, so whoever makes one from here on does it from a weak pointer, and there is a
         // record then, since the pointers were made before the other handles went.
         match this.record() {
             None => true,
-            Some(record) => record.alone(|weaks| weaks == 0 && this.object().count.is_one()),
+            Some(record) => record.alone(|weaks| weaks == 0 && this.object().count.is_one(owner)),
         }
     }
 
@@ -164,6 +167,22 @@ impl<T: Trace + Send + Sync + Clone + 'static> Gc<T> {
     }
 }
 
+impl<T: ?Sized> Gc<T> {
+    /// Takes the handle away, if it is the last.
+    fn ends(&self) -> bool {
+        // SAFETY: the handle keeps the object.
+        let owner = unsafe { heap::owns(self.header()) };
+        if !self.object().count.is_one(owner) {
+            return false;
+        }
+        // As in `is_unique`: if anything can make another handle, there is a record by now.
+        match self.record() {
+            None => self.object().count.end_if_one(owner),
+            Some(record) => record.alone(|_| self.object().count.end_if_one(owner)),
+        }
+    }
+}
+
 impl<T: 'static> Gc<T> {
     /// Moves the value out, if this is the only handle. [`Weak`](crate::Weak) pointers are dead afterwards, and the
     /// object's cleanups are queued.
@@ -182,12 +201,11 @@ impl<T: 'static> Gc<T> {
     /// assert_eq!(Gc::try_unwrap(a).unwrap(), "mine");
     /// ```
     pub fn try_unwrap(this: Self) -> Result<T, Self> {
-        if collect::is_tracing() || !this.object().count.decrement_if_one() {
+        if collect::is_tracing() || !this.ends() {
             return Err(this);
         }
         let this = std::mem::ManuallyDrop::new(this);
         let header = this.header();
-        barrier::after_zero();
         // From here on no tracer begins to look at the object, since its count is zero.
         if !this.object().meta(Ordering::Acquire).has(flag::LEAF) {
             collect::wait_until_unread();
@@ -215,30 +233,24 @@ impl<T: 'static> Gc<T> {
     /// assert_eq!(Gc::into_inner(b), Some(3));
     /// ```
     pub fn into_inner(this: Self) -> Option<T> {
-        use crate::object::Dropped;
         if collect::is_tracing() {
             return None;
         }
         let this = std::mem::ManuallyDrop::new(this);
         let header = this.header();
-        match this.object().decrement() {
-            Dropped::Shared => None,
-            dropped @ (Dropped::NewCandidate | Dropped::Unflagged) => {
-                collect::note(header, dropped == Dropped::NewCandidate);
-                None
-            }
-            Dropped::Last => {
-                if !this.object().meta(Ordering::Acquire).has(flag::LEAF) {
-                    collect::wait_until_unread();
-                }
-                // SAFETY: as in `try_unwrap`.
-                unsafe {
-                    let value = this.value.read();
-                    this.object().set_flags(flag::DEAD);
-                    collect::reclaim::last_drop(header, true);
-                    Some(value)
-                }
-            }
+        // SAFETY: the handle is given up.
+        if !unsafe { collect::reclaim::give_up(header) } {
+            return None;
+        }
+        if !this.object().meta(Ordering::Acquire).has(flag::LEAF) {
+            collect::wait_until_unread();
+        }
+        // SAFETY: as in `try_unwrap`.
+        unsafe {
+            let value = this.value.read();
+            this.object().set_flags(flag::DEAD);
+            collect::reclaim::last_drop(header, true);
+            Some(value)
         }
     }
 }

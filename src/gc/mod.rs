@@ -15,6 +15,7 @@ use std::ptr::NonNull;
 
 use crate::cleanup::{Cleanup, CleanupError};
 use crate::collect;
+use crate::heap;
 use crate::object::Header;
 use crate::special::Record;
 use crate::sync::atomic::Ordering;
@@ -51,7 +52,8 @@ use crate::weak::Weak;
 /// ```
 ///
 /// A handle is one word (two for `dyn` types and slices), and `Option<Gc<T>>` has the same size. Cloning and dropping
-/// take one atomic operation each; dereferencing is one pointer.
+/// are a few plain instructions on the thread whose memory the object lies in (the
+/// one that made it, as long as that runs), and one atomic operation each elsewhere; dereferencing is one pointer.
 #[repr(transparent)]
 pub struct Gc<T: ?Sized> {
     /// The value, which lies in a slot behind its header; with provenance over the whole segment.
@@ -84,10 +86,14 @@ impl<T: ?Sized> Deref for Gc<T> {
 impl<T: ?Sized> Clone for Gc<T> {
     /// Makes another handle to the same object.
     ///
-    /// Aborts the process at 2^30 handles to one object.
+    /// Aborts the process at some 2^26 handles to one object.
     #[inline]
     fn clone(&self) -> Self {
-        self.object().count.increment();
+        let count = &self.object().count;
+        // SAFETY: *handles keep*.
+        if !(unsafe { heap::owns(self.header()) } && count.increment_by_owner()) {
+            count.increment();
+        }
         Gc { value: self.value, _invariant: PhantomData }
     }
 }
@@ -96,9 +102,17 @@ impl<T: ?Sized> Drop for Gc<T> {
     /// Gives the handle up; the last one destroys the object.
     #[inline]
     fn drop(&mut self) {
-        if let Err(begun) = self.object().count.decrement_simply() {
-            // SAFETY: the handle is given up, and the value is a `T`.
-            unsafe { collect::reclaim::drop_rest(self.header(), begun, !std::mem::needs_drop::<T>()) };
+        let header = self.header();
+        // SAFETY: *handles keep*; in `drop_rest` the handle is given up, and the value is a `T`.
+        unsafe {
+            if heap::owns(header) {
+                match self.object().count.decrement_by_owner_simply() {
+                    Ok(true) => return,
+                    Ok(false) => return collect::note(header, false),
+                    Err(()) => {}
+                }
+            }
+            collect::reclaim::drop_rest(header, !std::mem::needs_drop::<T>());
         }
     }
 }
@@ -164,7 +178,7 @@ impl<T: ?Sized> Gc<T> {
     /// assert_eq!(Gc::strong_count(&a), 2);
     /// ```
     pub fn strong_count(this: &Self) -> usize {
-        this.object().count.read().handles() as usize
+        this.object().count.handles() as usize
     }
 
     /// The number of [`Weak`] pointers to the object. Other threads may change it at any time.

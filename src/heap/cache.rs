@@ -14,7 +14,7 @@ use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
 use super::poison;
 use super::segment::{Segment, span_of};
-use super::span::{Kind, Listed, Span, no_span};
+use super::span::{Kind, Listed, NOBODY, Span, no_span};
 use crate::object::{Header, Meta};
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::plain::AtomicU64;
@@ -222,7 +222,7 @@ impl Cache {
                 while let Some(span) = self.lists.of(class, listed).first() {
                     self.lists.of(class, listed).remove(span);
                     // Relaxed: spans change hands under the central lock.
-                    span.owner.store(ptr::null_mut(), Ordering::Relaxed);
+                    span.owner.store(NOBODY, Ordering::Relaxed);
                     if span.used.get() == 0 {
                         give_back(span);
                     } else {
@@ -456,8 +456,10 @@ fn extend(span: &Span) -> bool {
 #[cold]
 unsafe fn put_remote(span: &Span, slot: NonNull<Header>) {
     // Acquire: the cache was made before it became the owner.
-    // SAFETY: caches are never freed.
-    if let Some(owner) = unsafe { span.owner.load(Ordering::Acquire).as_ref() } {
+    let owner = span.owner.load(Ordering::Acquire);
+    if !ptr::eq(owner, NOBODY) {
+        // SAFETY: caches are never freed.
+        let owner = unsafe { &*owner };
         let mut head = owner.remote.load(Ordering::Relaxed);
         while head != closed() {
             // SAFETY: the slot is ours until it is pushed.
@@ -484,7 +486,7 @@ impl Central {
                 span_of(this)
             };
             // Under the lock: either the span has an owner, adopted since, or it stays without.
-            if span.owner.load(Ordering::Acquire).is_null() {
+            if ptr::eq(span.owner.load(Ordering::Acquire), NOBODY) {
                 if self.lists.put(span, this) {
                     self.lists.of(span.class(), span.listed.get()).remove(span);
                     give_back(span);

@@ -80,6 +80,19 @@ pub(crate) fn cache() -> Option<&'static Cache> {
     CACHE.with(Cell::get)
 }
 
+/// Whether this thread is the owner of the object: the one that counts in its local half.
+///
+/// # Safety
+///
+/// The object is there, and stays during the call.
+#[inline]
+pub(crate) unsafe fn owns(header: NonNull<Header>) -> bool {
+    // SAFETY: by contract. Relaxed: only this thread makes itself the owner, or ends it.
+    let owner = unsafe { segment::span_of(header) }.owner.load(Ordering::Relaxed);
+    // Spans without an owner do not have null there, so a thread without a cache owns nothing.
+    std::ptr::eq(owner, cache().map_or(std::ptr::null(), std::ptr::from_ref))
+}
+
 /// Runs `f` with the cache of this thread.
 #[inline]
 pub(crate) fn with_cache<R>(f: impl FnOnce(&'static Cache) -> R) -> R {

@@ -1,60 +1,119 @@
-//! The count of handles to one object, its version, and whether the object is a candidate.
+//! The count of handles to one object, in two halves, so that most threads need no read-modify-write.
 //!
-//! One 64-bit word: bits 0 to 30 the number of handles, bit 31 the *candidate* flag, the high half a version that
-//! every count operation bumps in the same instruction. An increment adds `VERSION + 1`; a decrement adds
-//! `VERSION - 1`, whose borrow is paid by the version: the low half loses one and carries into the high half. "The
-//! word is the same as before" therefore means "no count operation happened in between", as long as fewer than 2^32
-//! operations fit in between: words are read again at least every [`Count::VERSION_LIFETIME`], and 2^32 operations on
-//! one word take longer than that.
+//! The thread whose cache owns the object's span, its *owner*, counts in the *local* half by a plain load and a plain
+//! store; all others count in the *shared* half by compare-and-swap. The number of handles is the sum; a half by itself
+//! says nothing: a handle that was counted in one may be dropped in the other, and the shared half may be negative.
+//! (Source of the idea: Choi, Shull and Torrellas, "Biased Reference Counting", PACT 2018, and Python's PEP 703. Here
+//! the owner is that of the memory, nothing is queued to it, and halves are never merged.)
 //!
-//! # The candidate flag
+//! ```text
+//!   local    31 watched | 30 quiet | 29..22 noted in | 21..0 handles
+//!   shared   31 watched | 30 noted | 29 gone | 28 touched | 27..0 handles, signed
+//! ```
+//!
+//! # Watching
+//!
+//! A verdict must know that no count operation happened between two looks at an object. It sets *watched* in both halves
+//! by read-modify-writes, and every operation clears the bit of its half in the same store that changes the count. "Still
+//! watched" therefore means "no operation since": there is no number that could come round. Where the owner's store
+//! overwrites a bit that was set after its load, the verdict sees a change, and one has happened.
+//!
+//! # The last handle
+//!
+//! Whoever drops a handle first asks whether it is the only one, since an object must not be touched when the handle to it
+//! is gone. Because a creation happens before the drop of what it made, a thread that holds a handle may conclude from
+//! its reads that there is no other:
+//!
+//! - the owner, if the sum is one: its own half is exact, and of the shared half it may miss only what it has not heard of;
+//! - anybody, if the local half says one (read first) and the shared half was never touched;
+//! - anybody, if the sum is one while both halves are watched at the same time.
+//!
+//! `docs/ARCHITECTURE.md`, "Two halves", has the argument. The object is *gone* from then on. If the owner and another
+//! thread each give one of the last two handles up at the same time, neither may see that the other did: the sum is zero
+//! then, and nobody's. Each has left a note, or one is pending, and to a collection the object is like any other
+//! garbage: as many edges as handles, none.
+//!
+//! # Notes
 //!
 //! A decrement that leaves handles is the only event that can turn a cycle into garbage, so it leaves a note for the
-//! collector. After the decrement the object must not be touched (others may free it), so the note is the bare
-//! *address*, and the flag that keeps notes from piling up is set by the decrement itself: whoever takes the note
-//! clears the flag first. A decrement that counted on the flag and finds it cleared in the word it replaced notes the
-//! address as one that counts without the flag.
+//! collector: the bare *address*, since the object must not be touched any more. So that notes do not pile up, an object
+//! says that it has been noted and not been looked at since. The shared half has a bit for that, which the collector
+//! takes. In the local half the owner would overwrite the taking, so it has the number of the collection (modulo 128)
+//! in or after which the object was noted, and every collection looks at the notes of those before it. The owner compares
+//! before its store and again behind a light barrier after it: if a collection has begun in between, the note is made
+//! once more.
 //!
 //! # Orderings
 //!
 //! | operation | ordering | pairs with |
 //! |---|---|---|
-//! | increment | `Relaxed` | nothing: whoever clones already holds a handle |
-//! | decrement | `SeqCst` (a `Release` and an `Acquire`) | the last decrement acquires what all others released (drop glue sees all uses); the collector's reads acquire every decrement they see (rule *creation before drop*) |
-//! | decrement of the only handle | plain, and a light barrier | as above; nobody else could read what it would release |
-//! | read | `SeqCst` (an `Acquire`) | the above |
-//!
-//! `SeqCst` or a barrier, because "the count is zero" and "a collection runs" are written and read crosswise, see
-//! `heap::epoch`.
-
-use std::time::Duration;
+//! | owner's store | `Release` | the collector's reads, and those of whoever drops a handle, acquire every drop they see (rule *creation before drop*) |
+//! | shared increment | `Relaxed` | nothing: whoever clones already holds a handle |
+//! | shared decrement | `SeqCst` (a `Release` and an `Acquire`) | as the owner's store; drop glue sees all uses |
+//! | the last one | a store and a light barrier, or `SeqCst` | "the object is gone" and "a collection runs" are written and read crosswise, see `heap::epoch` |
 
 use crate::barrier;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::heap::EPOCH;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
-const VERSION: u64 = 1 << 32;
-const CANDIDATE: u64 = 1 << 31;
-const COUNT: u64 = CANDIDATE - 1;
-const INCREMENT: u64 = VERSION + 1;
-const DECREMENT: u64 = VERSION - 1;
-/// More handles than this, and the process ends: far enough below the flag that no race of clones reaches it.
-const LIMIT: u64 = 1 << 30;
-/// The count of a condemned object: above [`LIMIT`], so that the drops of all edges to it never reach zero.
-const CONDEMNED: u64 = 3 << 29;
-const _: () = assert!(CONDEMNED > LIMIT + LIMIT / 4 && CONDEMNED < COUNT);
+/// In both halves: nothing happened since a verdict looked.
+const WATCHED: u32 = 1 << 31;
 
-/// The ordering of a decrement.
+/// Local: the owner's drops are not noted, since the object can never be in a cycle.
+const QUIET: u32 = 1 << 30;
+const NOTED_IN_SHIFT: u32 = 22;
+const NOTED_IN: u32 = 0xff << NOTED_IN_SHIFT;
+/// Local: handles. More are counted in the shared half.
+const LOCAL: u32 = (1 << NOTED_IN_SHIFT) - 1;
+
+/// Shared: there is a note that the collector has not taken.
+const NOTED: u32 = 1 << 30;
+/// Shared: the object is dead. What is dropped then is an edge of something that dies with it.
+const GONE: u32 = 1 << 29;
+/// Shared: somebody has counted here.
+const TOUCHED: u32 = 1 << 28;
+const SHARED: u32 = TOUCHED - 1;
+const NEGATIVE: u32 = 1 << 27;
+/// More handles than this in the shared half, and the process ends.
+const LIMIT: i64 = 1 << 26;
+
+/// The ordering of a shared decrement.
 const DROP: Ordering = if cfg!(tracegc_break = "release") { Ordering::Acquire } else { Ordering::SeqCst };
 
-/// A value read from a [`Count`], without the candidate flag.
+#[inline]
+fn shared_handles(shared: u32) -> i64 {
+    i64::from(((shared << 4) as i32) >> 4)
+}
+
+#[inline]
+fn sum(local: u32, shared: u32) -> i64 {
+    i64::from(local & LOCAL) + shared_handles(shared)
+}
+
+/// Adds to the handles of a shared half, as an operation that nobody has watched yet.
+#[inline]
+fn added(shared: u32, by: i32) -> u32 {
+    (shared & (NOTED | GONE)) | TOUCHED | (shared.wrapping_add(by as u32) & SHARED)
+}
+
+/// The number of the current collection, as the local half says it: never 0.
+#[inline]
+fn now() -> u32 {
+    (0x80 | (u32::from(EPOCH.hint().birth()) & 0x7f)) << NOTED_IN_SHIFT
+}
+
+/// What a verdict read: both halves, without what is not about handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Reading(u64);
+pub(crate) struct Reading {
+    local: u32,
+    shared: u32,
+}
 
 impl Reading {
     /// Number of handles.
     #[inline]
     pub(crate) fn handles(self) -> u64 {
-        self.0 & COUNT
+        u64::try_from(sum(self.local, self.shared)).unwrap_or(0)
     }
 }
 
@@ -63,183 +122,305 @@ impl Reading {
 pub(crate) enum Dropped {
     /// There are other handles, and the collector knows.
     Shared,
-    /// There are other handles, the flag is set now, and the caller must leave a note of the address.
-    NewCandidate,
-    /// There are other handles, and the collector took the flag at this moment: the caller must leave a note that counts
-    /// without it.
-    Unflagged,
+    /// There are other handles, and the caller must leave a note of the address. The flag says whether the object says so.
+    Noted { flagged: bool },
     /// It was the last handle: the caller owns the object.
     Last,
+    /// Nothing yet: it seems to be the last handle, and there may be weak pointers. The caller looks again under the lock
+    /// that keeps them from being upgraded.
+    Careful,
 }
 
-/// The word that a decrement has replaced, or 0 if it has not begun: a word with a handle is not zero.
-#[derive(Clone, Copy)]
-pub(crate) struct Begun(u64);
-
-/// Handles, version and candidate flag of one object.
-#[repr(transparent)]
-pub(crate) struct Count(AtomicU64);
+/// The two halves of the count of one object.
+#[repr(C, align(8))]
+pub(crate) struct Count {
+    local: AtomicU32,
+    shared: AtomicU32,
+}
 
 impl Count {
-    /// The longest time between two readings that are compared (an atomic operation takes about a nanosecond where nobody
-    /// else uses the word, and longer elsewhere, so 2^32 of them take more than that).
-    pub(crate) const VERSION_LIFETIME: Duration = Duration::from_secs(4);
-
-    /// One handle. An object that can never be in a cycle is born as a candidate that nobody notes.
+    /// The count of a slot that has no object.
     #[inline]
-    pub(crate) fn one(leaf: bool) -> Self {
-        Count(AtomicU64::new(if leaf { CANDIDATE | 1 } else { 1 }))
+    pub(crate) fn none() -> Self {
+        Count { local: AtomicU32::new(0), shared: AtomicU32::new(GONE) }
     }
 
-    /// Makes it the count of a new object.
+    /// Makes it the count of a new object with one handle; `leaf` if it can never be in a cycle.
     #[inline]
     pub(crate) fn renew(&self, leaf: bool) {
+        self.local.store(if leaf { QUIET | 1 } else { 1 }, Ordering::Relaxed);
         // Release: a collector that reads it sees that the slot had been freed, see `trace::tracer::may_visit`.
-        self.0.store(if leaf { CANDIDATE | 1 } else { 1 }, Ordering::Release);
+        self.shared.store(0, Ordering::Release);
     }
 
+    /// Another handle, made by the owner; false if the local half is full.
     #[inline]
+    pub(crate) fn increment_by_owner(&self) -> bool {
+        let local = self.local.load(Ordering::Relaxed);
+        if local & LOCAL == LOCAL {
+            return false;
+        }
+        self.local.store((local & !WATCHED) + 1, Ordering::Release);
+        true
+    }
+
+    /// Another handle, made by whatever thread.
+    #[inline(never)]
     pub(crate) fn increment(&self) {
-        let old = self.0.fetch_add(INCREMENT, Ordering::Relaxed);
-        if old & LIMIT != 0 {
-            overflow();
-        }
-    }
-
-    /// Takes one handle away, if that is simple: there are others, and the collector knows. Else what is to be given to
-    /// [`Count::decrement_rest`].
-    #[inline]
-    pub(crate) fn decrement_simply(&self) -> Result<(), Begun> {
-        let word = self.0.load(Ordering::Relaxed);
-        if !flagged_and_shared(word) {
-            return Err(Begun(0));
-        }
-        let old = self.0.fetch_add(DECREMENT, DROP);
-        if flagged_and_shared(old) { Ok(()) } else { Err(Begun(old)) }
-    }
-
-    /// Takes one handle away, or says what a decrement that was begun has done. `alone` is asked, when there is only one
-    /// handle, whether there is nothing (no weak pointer) from which another could be made.
-    #[inline]
-    pub(crate) fn decrement_rest(&self, begun: Begun, alone: impl FnOnce() -> bool) -> Dropped {
-        if begun.0 != 0 {
-            return Self::judge(begun.0);
-        }
-        // Acquire: if this is the only handle, what the others' users did is visible.
-        let word = self.0.load(Ordering::Acquire);
-        if word & COUNT == 1 && barrier::is_cheap() && alone() {
-            // Nobody else changes the word, but for the collector, which may clear the candidate flag and be overwritten.
-            self.0.store(word.wrapping_add(DECREMENT), Ordering::Relaxed);
-            barrier::light();
-            return Dropped::Last;
-        }
-        self.decrement_and_flag(word)
-    }
-
-    #[inline]
-    fn judge(old: u64) -> Dropped {
-        if flagged_and_shared(old) {
-            Dropped::Shared
-        } else if old & COUNT == 1 {
-            barrier::after_zero();
-            Dropped::Last
-        } else {
-            Dropped::Unflagged
-        }
-    }
-
-    #[cold]
-    fn decrement_and_flag(&self, mut word: u64) -> Dropped {
+        let mut shared = self.shared.load(Ordering::Relaxed);
         loop {
-            let new = word.wrapping_add(DECREMENT) | if word & COUNT == 1 { 0 } else { CANDIDATE };
-            match self.0.compare_exchange_weak(word, new, DROP, Ordering::Relaxed) {
-                Ok(old) if old & (COUNT | CANDIDATE) > 1 && old & CANDIDATE == 0 => return Dropped::NewCandidate,
-                Ok(old) => return Self::judge(old),
-                Err(now) => word = now,
+            if shared_handles(shared) >= LIMIT {
+                overflow();
+            }
+            match self.shared.compare_exchange_weak(shared, added(shared, 1), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => shared = now,
             }
         }
     }
 
-    /// True if there is one handle and nothing that could make another: the object has no weak pointers, as the
-    /// caller will check *after* this, and the caller holds the handle. No read-modify-write.
+    /// One handle less, by the owner, if that is simple: there are others, and the collector knows. False if nothing was
+    /// done.
     #[inline]
-    pub(crate) fn is_one(&self) -> bool {
-        // Acquire: as for the last decrement.
-        self.0.load(Ordering::Acquire) & COUNT == 1
+    pub(crate) fn decrement_by_owner_simply(&self) -> Result<bool, ()> {
+        let local = self.local.load(Ordering::Relaxed);
+        let shared = self.shared.load(Ordering::Relaxed);
+        if local & LOCAL < 2 || shared & (GONE | NEGATIVE) != 0 {
+            return Err(());
+        }
+        if local & QUIET == 0 && (local & NOTED_IN) != now() {
+            return Err(());
+        }
+        self.local.store((local & !WATCHED) - 1, Ordering::Release);
+        Ok(local & QUIET != 0 || !self::begun_since(local))
     }
 
-    /// Adds a handle unless there is none left.
-    pub(crate) fn increment_unless_zero(&self) -> bool {
-        let mut word = self.0.load(Ordering::Relaxed);
+    /// One handle less. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from which
+    /// another could be made.
+    pub(crate) fn decrement(&self, owner: bool, alone: impl Fn() -> bool) -> Dropped {
         loop {
-            if word & COUNT == 0 {
+            // The local half first, see `decrement_shared`.
+            let local = self.local.load(Ordering::Acquire);
+            let shared = self.shared.load(Ordering::Acquire);
+            if shared & GONE != 0 {
+                return Dropped::Shared;
+            }
+            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(WATCHED | NOTED) == 0 {
+                if !alone() {
+                    return Dropped::Careful;
+                }
+                self.end();
+                return Dropped::Last;
+            }
+            if owner && local & LOCAL != 0 {
+                let now = now();
+                let noted = local & QUIET != 0 || local & NOTED_IN == now;
+                let tag = if noted { local & NOTED_IN } else { now };
+                self.local.store((local & QUIET) | tag | ((local & LOCAL) - 1), Ordering::Release);
+                if !noted {
+                    return Dropped::Noted { flagged: true };
+                }
+                return match local & QUIET == 0 && begun_since(local) {
+                    true => Dropped::Noted { flagged: false },
+                    false => Dropped::Shared,
+                };
+            }
+            let shared = if sum(local, shared) > 1 {
+                shared
+            } else {
+                // It may be the last one: both halves are looked at in one moment.
+                let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
+                let shared = self.shared.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
+                match sum(local, shared) {
+                    1 if !alone() => return Dropped::Careful,
+                    1 => {
+                        if self.local.load(Ordering::SeqCst) == local && self.go(shared) {
+                            return Dropped::Last;
+                        }
+                        continue;
+                    }
+                    2.. => shared,
+                    _ => continue,
+                }
+            };
+            let new = added(shared, -1) | NOTED;
+            if self.shared.compare_exchange_weak(shared, new, DROP, Ordering::Relaxed).is_ok() {
+                return if shared & NOTED == 0 { Dropped::Noted { flagged: true } } else { Dropped::Shared };
+            }
+        }
+    }
+
+    /// Takes the last handle away, if it is the last: its holder asks, and nothing makes another one meanwhile but from
+    /// a handle.
+    pub(crate) fn end_if_one(&self, owner: bool) -> bool {
+        loop {
+            match self.look(owner) {
+                Look::Other => return false,
+                Look::One => {
+                    self.end();
+                    return true;
+                }
+                Look::Watched { shared } => {
+                    if self.go(shared) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// True if there is one handle, which is the caller's, and nothing that could make another: the object has no weak
+    /// pointers, as the caller will check *after* this.
+    pub(crate) fn is_one(&self, owner: bool) -> bool {
+        !matches!(self.look(owner), Look::Other)
+    }
+
+    /// Looks for another handle than the caller's.
+    fn look(&self, owner: bool) -> Look {
+        loop {
+            let local = self.local.load(Ordering::Acquire);
+            let shared = self.shared.load(Ordering::Acquire);
+            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(WATCHED | NOTED) == 0 {
+                return Look::One;
+            }
+            if owner || sum(local, shared) > 1 {
+                return Look::Other;
+            }
+            let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
+            let shared = self.shared.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
+            if self.local.load(Ordering::SeqCst) == local && self.shared.load(Ordering::SeqCst) == shared {
+                return if sum(local, shared) == 1 { Look::Watched { shared } } else { Look::Other };
+            }
+        }
+    }
+
+    /// Ends an object whose only handle is the caller's.
+    #[inline]
+    fn end(&self) {
+        // Nobody else changes the halves but the collector, whose flags do not matter any more.
+        let gone = GONE | self.shared.load(Ordering::Relaxed) & TOUCHED;
+        if barrier::is_cheap() {
+            self.shared.store(gone, Ordering::Release);
+            self.local.store(0, Ordering::Relaxed);
+            barrier::light();
+        } else {
+            self.shared.swap(gone, Ordering::SeqCst);
+            self.local.store(0, Ordering::Relaxed);
+            barrier::after_zero();
+        }
+    }
+
+    /// The same, if the shared half is still this.
+    fn go(&self, shared: u32) -> bool {
+        let gone = GONE | TOUCHED;
+        if self.shared.compare_exchange(shared, gone, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        self.local.store(0, Ordering::Relaxed);
+        barrier::after_zero();
+        true
+    }
+
+    /// Adds a handle unless the object is gone. The caller holds the lock under which an object with weak pointers goes.
+    pub(crate) fn increment_unless_gone(&self) -> bool {
+        let mut shared = self.shared.load(Ordering::Relaxed);
+        loop {
+            if shared & GONE != 0 {
                 return false;
             }
-            if word & COUNT >= LIMIT {
+            if shared_handles(shared) >= LIMIT {
                 overflow();
             }
             // Acquire: the new handle may be used as the ones before it.
-            match self.0.compare_exchange_weak(word, word.wrapping_add(INCREMENT), Ordering::Acquire, Ordering::Relaxed)
-            {
+            match self.shared.compare_exchange_weak(shared, added(shared, 1), Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
-                Err(now) => word = now,
+                Err(now) => shared = now,
             }
         }
     }
 
-    /// Takes the last handle away, if it is the last.
-    pub(crate) fn decrement_if_one(&self) -> bool {
-        let mut word = self.0.load(Ordering::Relaxed);
-        while word & COUNT == 1 {
-            match self.0.compare_exchange_weak(word, word.wrapping_add(DECREMENT), Ordering::SeqCst, Ordering::Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => word = now,
-            }
-        }
-        false
-    }
-
-    /// Changes the version and nothing else.
+    /// Spoils a verdict that watches.
     pub(crate) fn touch(&self) {
-        self.0.fetch_add(VERSION, Ordering::SeqCst);
+        self.shared.fetch_and(!WATCHED, Ordering::SeqCst);
     }
 
+    /// Whether the object is dead. SeqCst: the collector's side of *zero against running*.
     #[inline]
-    pub(crate) fn read(&self) -> Reading {
-        Reading(self.0.load(Ordering::SeqCst) & !CANDIDATE)
+    pub(crate) fn is_gone(&self) -> bool {
+        self.shared.load(Ordering::SeqCst) & GONE != 0
     }
 
-    /// Clears the candidate flag: the next decrement that leaves handles notes the object again.
-    pub(crate) fn take_candidate(&self) -> bool {
-        self.0.fetch_and(!CANDIDATE, Ordering::SeqCst) & CANDIDATE != 0
-    }
-
-    /// The same, without a write where it is not set.
+    /// Whether somebody has ever counted in the shared half.
     #[inline]
-    pub(crate) fn take_candidate_if_set(&self) {
-        if self.0.load(Ordering::Relaxed) & CANDIDATE != 0 {
-            self.take_candidate();
+    pub(crate) fn is_touched(&self) -> bool {
+        self.shared.load(Ordering::SeqCst) & TOUCHED != 0
+    }
+
+    /// The number of handles, roughly where others change it.
+    #[inline]
+    pub(crate) fn handles(&self) -> u64 {
+        let local = self.local.load(Ordering::Acquire);
+        let shared = self.shared.load(Ordering::Acquire);
+        Reading { local, shared }.handles()
+    }
+
+    /// Reads both halves, and begins to watch them.
+    pub(crate) fn watch(&self) -> Reading {
+        let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) & LOCAL;
+        let shared = self.shared.fetch_or(WATCHED, Ordering::SeqCst) & (SHARED | GONE);
+        Reading { local, shared }
+    }
+
+    /// Whether nothing has happened since.
+    pub(crate) fn is_still(&self, reading: Reading) -> bool {
+        let local = self.local.load(Ordering::SeqCst) & (WATCHED | LOCAL);
+        let shared = self.shared.load(Ordering::SeqCst) & (WATCHED | SHARED | GONE);
+        local == WATCHED | reading.local && shared == WATCHED | reading.shared
+    }
+
+    /// Takes what says that the object was noted: the next decrement that leaves handles notes it again. True if it said so.
+    pub(crate) fn take_noted(&self) -> bool {
+        let shared = self.shared.load(Ordering::Relaxed) & NOTED != 0
+            && self.shared.fetch_and(!NOTED, Ordering::SeqCst) & NOTED != 0;
+        let local = self.local.load(Ordering::Relaxed);
+        if local & NOTED_IN == 0 {
+            return shared;
         }
+        // Where the owner is at work this may fail, or be undone. The number is that of an earlier collection then, and the
+        // owner sees that; it is taken so that it does not come round.
+        let _ = self.local.compare_exchange(local, local & !NOTED_IN, Ordering::SeqCst, Ordering::Relaxed);
+        true
     }
 
-    /// Sets the candidate flag, for an object that is noted once more; true if it was not set.
-    pub(crate) fn set_candidate(&self) -> bool {
-        self.0.fetch_or(CANDIDATE, Ordering::SeqCst) & CANDIDATE == 0
+    /// For an object that is noted once more; true if nothing said so yet.
+    pub(crate) fn set_noted(&self) -> bool {
+        self.shared.fetch_or(NOTED, Ordering::SeqCst) & NOTED == 0
     }
 
-    /// From here on no decrement is the last or a candidate. Only for the thread that condemned the object.
+    /// The object is condemned. Only for the thread that did it.
     pub(crate) fn condemn(&self) {
         if !cfg!(tracegc_break = "condemned-count") {
-            self.0.store(CONDEMNED | CANDIDATE, Ordering::Relaxed);
+            self.shared.store(GONE, Ordering::Relaxed);
+            self.local.store(0, Ordering::Relaxed);
         }
     }
 }
 
-/// The flag is set, and there are at least two handles: one comparison of the low half, whose top bit is the flag.
+/// What a look at a count has found.
+enum Look {
+    /// There is another handle.
+    Other,
+    /// There is none, and there will be none.
+    One,
+    /// There is none, as long as the shared half stays this.
+    Watched { shared: u32 },
+}
+
+/// Whether a collection has begun since the object was noted, seen after a store to its local half.
 #[inline]
-fn flagged_and_shared(word: u64) -> bool {
-    (word & (VERSION - 1)) > (CANDIDATE | 1)
+fn begun_since(local: u32) -> bool {
+    barrier::light();
+    local & NOTED_IN != now()
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! One object: its header and what is known of its type.
 //!
 //! ```text
-//!   slot: | count and version (8) | meta (8) | value ... |          a handle points at the value
+//!   slot: | count (4 + 4) | meta (8) | value ... |          a handle points at the value
 //! ```
 //!
 //! The meta word of a live object is the address of its [`TypeInfo`] with flags in the low bits and the *birth*, the
@@ -11,7 +11,7 @@
 
 mod count;
 
-pub(crate) use count::{Begun, Count, Dropped, Reading};
+pub(crate) use count::{Count, Dropped, Reading};
 
 use std::ptr::{self, NonNull};
 
@@ -146,19 +146,11 @@ impl Header {
         unsafe { header.cast::<u8>().add(HEADER) }
     }
 
-    /// Takes one handle away, or says what a decrement that was begun has done.
+    /// Takes one handle away; `owner` if the caller is.
     #[inline]
-    pub(crate) fn decrement_rest(&self, begun: Begun) -> Dropped {
+    pub(crate) fn decrement(&self, owner: bool) -> Dropped {
         // Relaxed: read after the count, which was read with Acquire: if there are weak pointers, the flag is seen.
-        self.count.decrement_rest(begun, || !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
-    }
-
-    /// Takes one handle away.
-    pub(crate) fn decrement(&self) -> Dropped {
-        match self.count.decrement_simply() {
-            Ok(()) => Dropped::Shared,
-            Err(begun) => self.decrement_rest(begun),
-        }
+        self.count.decrement(owner, || !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
     }
 
     #[inline]
@@ -202,7 +194,7 @@ impl Header {
     /// The header of a free slot.
     #[inline]
     pub(crate) fn free(next: *mut Header) -> Header {
-        Header { count: Count::one(true), meta: AtomicPtr::new(Meta::free(next).0) }
+        Header { count: Count::none(), meta: AtomicPtr::new(Meta::free(next).0) }
     }
 }
 

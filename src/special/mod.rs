@@ -123,14 +123,14 @@ impl Record {
         let state = self.state.lock();
         let header = state.object?;
         // SAFETY: *records*: the slot is not freed before the record was cleared under its lock.
-        unsafe { header.as_ref() }.count.increment_unless_zero().then_some(header)
+        unsafe { header.as_ref() }.count.increment_unless_gone().then_some(header)
     }
 
     /// The object, if it is alive; only to look at its count.
     pub(crate) fn handles(&self) -> u64 {
         let state = self.state.lock();
         // SAFETY: as in `upgrade`.
-        state.object.map_or(0, |header| unsafe { header.as_ref() }.count.read().handles())
+        state.object.map_or(0, |header| unsafe { header.as_ref() }.count.handles())
     }
 
     /// Runs `f` while no upgrade and no downgrade happens; it is told the number of weak pointers.
@@ -195,7 +195,7 @@ impl State {
 ///
 /// # Safety
 ///
-/// The count is zero (no upgrade can succeed), the value is still there, and the caller owns the object.
+/// It is gone (no upgrade can succeed), the value is still there, and the caller owns the object.
 pub(crate) unsafe fn clear(header: NonNull<Header>) -> Option<Farewell> {
     // SAFETY: by contract.
     let record = unsafe { take(header) }?;

@@ -147,11 +147,10 @@ macro_rules! arithmetic {
 }
 
 atomic!(AtomicU32[] u32);
-atomic!(AtomicU64[] u64);
 atomic!(AtomicUsize[] usize);
 atomic!(AtomicPtr[T] *mut T);
 arithmetic! {
-    AtomicU64: u64: fetch_add fetch_and fetch_or;
+    AtomicU32: u32: fetch_and fetch_or;
     AtomicUsize: usize: fetch_add fetch_sub;
 }
 

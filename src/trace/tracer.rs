@@ -159,9 +159,9 @@ impl Tracer<'_> {
         // SAFETY: *deferral*: what a collection found stays until it ends.
         let this = unsafe { header.as_ref() };
         // The count first, see `may_visit`. SeqCst: the collector's side of *claims* and of *zero against running*.
-        let handles = this.count.read().handles();
+        let gone = this.count.is_gone();
         let meta = this.meta(Ordering::SeqCst);
-        if handles == 0 || !meta.is_live() || meta.has(flag::CLAIMED) {
+        if gone || !meta.is_live() || meta.has(flag::CLAIMED) {
             return false;
         }
         self.busy = false;
@@ -306,7 +306,7 @@ fn carry(target: NonNull<Header>, carries: &mut HashMap<usize, u64>) {
 /// The slot may have been freed and used again since it was seen, but only if its object or its span is younger than
 /// the collection; a span that is older keeps its slots where they are, so the header can be read.
 ///
-/// The count is read before the meta word. A count that is not zero, read after the collection announced itself, belongs
+/// The count is read before the meta word. A count that is not gone, read after the collection announced itself, belongs
 /// to an object that is not reclaimed before the collection ends, if it is old enough; if it is not, or if it is an
 /// earlier user's of the slot, then the slot has been freed since, which the meta word shows: a new count is stored with
 /// `Release`, after the slot was marked as free.
@@ -321,9 +321,9 @@ pub(crate) fn may_visit(header: NonNull<Header>, moment: Moment) -> bool {
     }
     // SAFETY: as argued above.
     let this = unsafe { header.as_ref() };
-    let handles = this.count.read().handles();
+    let gone = this.count.is_gone();
     let meta = this.meta(Ordering::SeqCst);
-    handles != 0 && meta.is_live() && !meta.has(flag::LEAF | flag::CLAIMED) && moment.may_trace(meta.birth())
+    !gone && meta.is_live() && !meta.has(flag::LEAF | flag::CLAIMED) && moment.may_trace(meta.birth())
 }
 
 /// Fetches the mark byte of an object into the cache.
