@@ -110,6 +110,16 @@ pub(crate) fn light() {
     }
 }
 
+/// The same where [`is_cheap`] said so.
+#[inline]
+pub(crate) fn light_if_cheap() {
+    if cfg!(any(loom, shuttle)) {
+        fence(Ordering::SeqCst);
+    } else {
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
+}
+
 /// The side of whoever wrote its word by a `SeqCst` read-modify-write. The model checker orders these by fences only.
 #[inline]
 pub(crate) fn after_zero() {

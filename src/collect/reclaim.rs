@@ -35,6 +35,24 @@ pub(crate) struct Deferred {
 // SAFETY: headers are shared by all threads; what is on the list belongs to whoever takes it off.
 unsafe impl Send for Deferred {}
 
+/// The drop of a handle that is the only one, of an object that only its owner has counted.
+///
+/// # Safety
+///
+/// As for `drop_rest`, and the halves of the count have just said so.
+#[inline(never)]
+pub(crate) unsafe fn drop_only(header: NonNull<Header>, plain: bool) {
+    // SAFETY: by contract; the object is ours if there are no weak pointers.
+    unsafe {
+        // Relaxed: read after the count, as in `Header::decrement`.
+        if header.as_ref().meta(Ordering::Relaxed).has(flag::SPECIALS) {
+            return drop_rest(header, plain);
+        }
+        header.as_ref().count.end_untouched();
+        last_drop(header, plain);
+    }
+}
+
 /// The drop of a handle that is not a simple decrement. `plain` promises that the value has no drop glue.
 ///
 /// # Safety

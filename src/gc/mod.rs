@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 use crate::cleanup::{Cleanup, CleanupError};
 use crate::collect;
 use crate::heap;
-use crate::object::Header;
+use crate::object::{Header, Simply};
 use crate::special::Record;
 use crate::sync::atomic::Ordering;
 use crate::weak::Weak;
@@ -105,14 +105,20 @@ impl<T: ?Sized> Drop for Gc<T> {
         let header = self.header();
         // SAFETY: *handles keep*; in `drop_rest` the handle is given up, and the value is a `T`.
         unsafe {
-            if heap::owns(header) {
-                match self.object().count.decrement_by_owner_simply() {
-                    Ok(true) => return,
-                    Ok(false) => return collect::note(header, false),
-                    Err(()) => {}
+            let plain = !std::mem::needs_drop::<T>();
+            let count = &self.object().count;
+            let halves = count.halves();
+            if halves.are_one() {
+                collect::reclaim::drop_only(header, plain);
+            } else if !heap::owns(header) {
+                collect::reclaim::drop_rest(header, plain);
+            } else {
+                match count.decrement_by_owner_simply(halves) {
+                    Simply::Done => {}
+                    Simply::ToNote => collect::note(header, false),
+                    Simply::Undone => collect::reclaim::drop_rest(header, plain),
                 }
             }
-            collect::reclaim::drop_rest(header, !std::mem::needs_drop::<T>());
         }
     }
 }

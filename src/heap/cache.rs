@@ -198,6 +198,7 @@ impl Cache {
     /// A cache for the calling thread.
     pub(crate) fn acquire() -> &'static Cache {
         crate::barrier::prepare();
+        super::EPOCH.prepare();
         let mut registry = REGISTRY.lock();
         let cache = registry.idle.pop().unwrap_or_else(|| {
             let new: &'static Cache = Box::leak(Box::new(Cache::new()));

@@ -14,11 +14,17 @@
 //! object alone. Claims of exclusive access use the same pair: "claimed" against "running".
 
 use crate::barrier;
+use crate::object::noted_in;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::made_const;
 
-/// The number of the current collection and whether it runs, in one word.
-pub(crate) struct Epoch(AtomicU32);
+/// The current collection.
+pub(crate) struct Epoch {
+    /// Its number and whether it runs, in one word.
+    moment: AtomicU32,
+    /// What the counts of objects say that were noted in it, or 0 where barriers are dear: nothing is quick there.
+    quick: AtomicU32,
+}
 
 /// A value of the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,26 +53,42 @@ impl Epoch {
     made_const! {
         pub(crate) fn new() -> Self {
             // The first objects carry 1, so that a zero is never the birth of a live object.
-            Epoch(AtomicU32::new(2))
+            Epoch { moment: AtomicU32::new(2), quick: AtomicU32::new(0) }
         }
     }
 
     /// For the birth of a new object and for decisions that are made again under a lock.
     #[inline]
     pub(crate) fn hint(&self) -> Moment {
-        Moment(self.0.load(Ordering::Relaxed))
+        Moment(self.moment.load(Ordering::Relaxed))
+    }
+
+    /// Called when it is known whether barriers are cheap, before the first handle is dropped.
+    pub(crate) fn prepare(&self) {
+        if barrier::is_cheap() && self.quick.load(Ordering::Relaxed) == 0 {
+            // A collection that has begun meanwhile has written a later number.
+            let quick = noted_in(self.hint().birth());
+            let _ = self.quick.compare_exchange(0, quick, Ordering::SeqCst, Ordering::Relaxed);
+        }
+    }
+
+    /// For the drop of a handle: what an object says that needs no note now.
+    #[inline]
+    pub(crate) fn quick(&self) -> u32 {
+        self.quick.load(Ordering::Relaxed)
     }
 
     /// The mutator's side of *zero against running*.
     #[inline]
     pub(crate) fn now(&self) -> Moment {
-        Moment(self.0.load(Ordering::SeqCst))
+        Moment(self.moment.load(Ordering::SeqCst))
     }
 
     /// Starts the next collection. Only for whoever holds the collector's lock.
     pub(crate) fn begin(&self) -> Moment {
-        let next = Moment(self.0.load(Ordering::Relaxed).wrapping_add(2) | 1);
-        self.0.store(next.0, Ordering::SeqCst);
+        let next = Moment(self.moment.load(Ordering::Relaxed).wrapping_add(2) | 1);
+        self.moment.store(next.0, Ordering::SeqCst);
+        self.quick.store(if barrier::is_cheap() { noted_in(next.birth()) } else { 0 }, Ordering::SeqCst);
         if !cfg!(tracegc_break = "start-barrier") {
             barrier::heavy();
         }
@@ -75,6 +97,6 @@ impl Epoch {
 
     /// Ends it. The caller holds the lock of the deferred list.
     pub(crate) fn end(&self) {
-        self.0.store(self.0.load(Ordering::Relaxed) & !1, Ordering::SeqCst);
+        self.moment.store(self.moment.load(Ordering::Relaxed) & !1, Ordering::SeqCst);
     }
 }

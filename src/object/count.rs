@@ -96,10 +96,16 @@ fn added(shared: u32, by: i32) -> u32 {
     (shared & (NOTED | GONE)) | TOUCHED | (shared.wrapping_add(by as u32) & SHARED)
 }
 
-/// The number of the current collection, as the local half says it: never 0.
+/// The number of a collection, as the local half says it: never 0.
+#[inline]
+pub(crate) fn noted_in(birth: u16) -> u32 {
+    (0x80 | (u32::from(birth) & 0x7f)) << NOTED_IN_SHIFT
+}
+
+/// That of the current one.
 #[inline]
 fn now() -> u32 {
-    (0x80 | (u32::from(EPOCH.hint().birth()) & 0x7f)) << NOTED_IN_SHIFT
+    noted_in(EPOCH.hint().birth())
 }
 
 /// What a verdict read: both halves, without what is not about handles.
@@ -179,20 +185,38 @@ impl Count {
         }
     }
 
-    /// One handle less, by the owner, if that is simple: there are others, and the collector knows. False if nothing was
-    /// done.
+    /// For a drop: both halves, the local one first.
     #[inline]
-    pub(crate) fn decrement_by_owner_simply(&self) -> Result<bool, ()> {
-        let local = self.local.load(Ordering::Relaxed);
-        let shared = self.shared.load(Ordering::Relaxed);
+    pub(crate) fn halves(&self) -> Halves {
+        // Acquire: if this is the only handle, what the others' users did is visible.
+        let local = self.local.load(Ordering::Acquire);
+        let shared = self.shared.load(Ordering::Acquire);
+        Halves { local, shared }
+    }
+
+    /// One handle less, by the owner, if that is simple: there are others, and the collector knows.
+    #[inline]
+    pub(crate) fn decrement_by_owner_simply(&self, halves: Halves) -> Simply {
+        let Halves { local, shared } = halves;
         if local & LOCAL < 2 || shared & (GONE | NEGATIVE) != 0 {
-            return Err(());
+            return Simply::Undone;
         }
-        if local & QUIET == 0 && (local & NOTED_IN) != now() {
-            return Err(());
+        if local & QUIET != 0 {
+            self.local.store((local & !WATCHED) - 1, Ordering::Release);
+            return Simply::Done;
+        }
+        if local & NOTED_IN != EPOCH.quick() {
+            return Simply::Undone;
         }
         self.local.store((local & !WATCHED) - 1, Ordering::Release);
-        Ok(local & QUIET != 0 || !self::begun_since(local))
+        barrier::light_if_cheap();
+        if local & NOTED_IN == EPOCH.quick() { Simply::Done } else { Simply::ToNote }
+    }
+
+    /// Ends an object with [`Halves::are_one`], for whoever has that handle. There must be no weak pointers.
+    #[inline]
+    pub(crate) fn end_untouched(&self) {
+        self.end(0);
     }
 
     /// One handle less. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from which
@@ -209,7 +233,7 @@ impl Count {
                 if !alone() {
                     return Dropped::Careful;
                 }
-                self.end();
+                self.end(shared & TOUCHED);
                 return Dropped::Last;
             }
             if owner && local & LOCAL != 0 {
@@ -256,8 +280,8 @@ impl Count {
         loop {
             match self.look(owner) {
                 Look::Other => return false,
-                Look::One => {
-                    self.end();
+                Look::One { touched } => {
+                    self.end(touched);
                     return true;
                 }
                 Look::Watched { shared } => {
@@ -281,7 +305,7 @@ impl Count {
             let local = self.local.load(Ordering::Acquire);
             let shared = self.shared.load(Ordering::Acquire);
             if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(WATCHED | NOTED) == 0 {
-                return Look::One;
+                return Look::One { touched: shared & TOUCHED };
             }
             if owner || sum(local, shared) > 1 {
                 return Look::Other;
@@ -296,16 +320,13 @@ impl Count {
 
     /// Ends an object whose only handle is the caller's.
     #[inline]
-    fn end(&self) {
+    fn end(&self, touched: u32) {
         // Nobody else changes the halves but the collector, whose flags do not matter any more.
-        let gone = GONE | self.shared.load(Ordering::Relaxed) & TOUCHED;
         if barrier::is_cheap() {
-            self.shared.store(gone, Ordering::Release);
-            self.local.store(0, Ordering::Relaxed);
-            barrier::light();
+            self.shared.store(GONE | touched, Ordering::Release);
+            barrier::light_if_cheap();
         } else {
-            self.shared.swap(gone, Ordering::SeqCst);
-            self.local.store(0, Ordering::Relaxed);
+            self.shared.swap(GONE | touched, Ordering::SeqCst);
             barrier::after_zero();
         }
     }
@@ -316,7 +337,6 @@ impl Count {
         if self.shared.compare_exchange(shared, gone, Ordering::SeqCst, Ordering::Relaxed).is_err() {
             return false;
         }
-        self.local.store(0, Ordering::Relaxed);
         barrier::after_zero();
         true
     }
@@ -401,17 +421,40 @@ impl Count {
     pub(crate) fn condemn(&self) {
         if !cfg!(tracegc_break = "condemned-count") {
             self.shared.store(GONE, Ordering::Relaxed);
-            self.local.store(0, Ordering::Relaxed);
         }
     }
+}
+
+/// Both halves as they were read for a drop.
+#[derive(Clone, Copy)]
+pub(crate) struct Halves {
+    local: u32,
+    shared: u32,
+}
+
+impl Halves {
+    /// There is one handle, and only the owner ever counted. Others may say so of an object, too, but this is quick.
+    #[inline]
+    pub(crate) fn are_one(self) -> bool {
+        self.local & LOCAL == 1 && self.shared == 0
+    }
+}
+
+/// What a simple decrement has done.
+pub(crate) enum Simply {
+    Done,
+    /// It is done, and the object is to be noted.
+    ToNote,
+    /// Nothing: it is not simple.
+    Undone,
 }
 
 /// What a look at a count has found.
 enum Look {
     /// There is another handle.
     Other,
-    /// There is none, and there will be none.
-    One,
+    /// There is none, and there will be none. Whether others have ever counted.
+    One { touched: u32 },
     /// There is none, as long as the shared half stays this.
     Watched { shared: u32 },
 }
