@@ -97,11 +97,7 @@ fn changed<'a>(
 }
 
 /// Traces all suspects under kept guards; the objects that leave.
-fn freeze(
-    tracer: &mut Tracer<'_>,
-    suspects: &[NonNull<Header>],
-    before: &[Reading],
-) -> Vec<NonNull<Header>> {
+fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Reading]) -> Vec<NonNull<Header>> {
     for &header in suspects {
         // SAFETY: visited by this collection.
         unsafe { *mark_of(header) = mark::VISITED };

@@ -22,9 +22,12 @@ use crate::sync::made_const;
 pub(crate) struct Epoch {
     /// Its number and whether it runs, in one word.
     moment: AtomicU32,
-    /// What the counts of objects say that were noted in it, or 0 where barriers are dear: nothing is quick there.
+    /// What the counts of objects say that were noted in it, or [`NEVER`] where barriers are dear.
     quick: AtomicU32,
 }
+
+/// What no object says.
+const NEVER: u32 = u32::MAX;
 
 /// A value of the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +56,7 @@ impl Epoch {
     made_const! {
         pub(crate) fn new() -> Self {
             // The first objects carry 1, so that a zero is never the birth of a live object.
-            Epoch { moment: AtomicU32::new(2), quick: AtomicU32::new(0) }
+            Epoch { moment: AtomicU32::new(2), quick: AtomicU32::new(NEVER) }
         }
     }
 
@@ -65,10 +68,10 @@ impl Epoch {
 
     /// Called when it is known whether barriers are cheap, before the first handle is dropped.
     pub(crate) fn prepare(&self) {
-        if barrier::is_cheap() && self.quick.load(Ordering::Relaxed) == 0 {
+        if barrier::is_cheap() && self.quick.load(Ordering::Relaxed) == NEVER {
             // A collection that has begun meanwhile has written a later number.
             let quick = noted_in(self.hint().birth());
-            let _ = self.quick.compare_exchange(0, quick, Ordering::SeqCst, Ordering::Relaxed);
+            let _ = self.quick.compare_exchange(NEVER, quick, Ordering::SeqCst, Ordering::Relaxed);
         }
     }
 
@@ -88,7 +91,7 @@ impl Epoch {
     pub(crate) fn begin(&self) -> Moment {
         let next = Moment(self.moment.load(Ordering::Relaxed).wrapping_add(2) | 1);
         self.moment.store(next.0, Ordering::SeqCst);
-        self.quick.store(if barrier::is_cheap() { noted_in(next.birth()) } else { 0 }, Ordering::SeqCst);
+        self.quick.store(if barrier::is_cheap() { noted_in(next.birth()) } else { NEVER }, Ordering::SeqCst);
         if !cfg!(tracegc_break = "start-barrier") {
             barrier::heavy();
         }

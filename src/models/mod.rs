@@ -27,6 +27,7 @@
 //!   them, and that it orders like one otherwise; which is what it promises.
 
 mod collector;
+mod counts;
 mod heap;
 mod specials;
 mod support;

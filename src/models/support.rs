@@ -107,6 +107,11 @@ impl Node {
         Gc::new(Node { canary: Canary::new(log, id), fixed, cell: Mutex::new(cell) })
     }
 
+    /// An object that says that it can hold no handles.
+    pub(super) fn make_leaf(log: &Arc<Log>, id: usize) -> Gc<Leaf> {
+        Gc::new(Leaf(Canary::new(log, id)))
+    }
+
     /// Looks whether the value is there.
     pub(super) fn look(&self) {
         self.canary.look();
@@ -147,6 +152,26 @@ unsafe impl Trace for Node {
             Some(guard) => unsafe { tracer.visit_guarded(guard) },
             None => tracer.busy(),
         }
+    }
+}
+
+/// An object without handles.
+pub(super) struct Leaf(Canary);
+
+impl Leaf {
+    pub(super) fn look(&self) {
+        self.0.look();
+    }
+}
+
+// SAFETY: there are no handles in it.
+unsafe impl Trace for Leaf {
+    fn trace(&self, _: &mut Tracer<'_>) {
+        self.look();
+    }
+
+    fn has_edges() -> bool {
+        false
     }
 }
 

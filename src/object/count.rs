@@ -96,6 +96,19 @@ fn added(shared: u32, by: i32) -> u32 {
     (shared & (NOTED | GONE)) | TOUCHED | (shared.wrapping_add(by as u32) & SHARED)
 }
 
+/// A store beside which others do read-modify-writes.
+///
+/// Loom 0.7 lets a read-modify-write read what is not the last value before its own, if a plain store comes in between:
+/// after `x.store(1)` by one thread and `x.fetch_or(2)` by another, on a zero, it says 2 is possible. So there it is a
+/// read-modify-write, too, whose result is not looked at: it overwrites just the same.
+#[inline]
+fn store(half: &AtomicU32, value: u32, order: Ordering) {
+    #[cfg(loom)]
+    half.swap(value, order);
+    #[cfg(not(loom))]
+    half.store(value, order);
+}
+
 /// The number of a collection, as the local half says it: never 0.
 #[inline]
 pub(crate) fn noted_in(birth: u16) -> u32 {
@@ -166,7 +179,7 @@ impl Count {
         if local & LOCAL == LOCAL {
             return false;
         }
-        self.local.store((local & !WATCHED) + 1, Ordering::Release);
+        store(&self.local, (local & !WATCHED) + 1, Ordering::Release);
         true
     }
 
@@ -202,13 +215,13 @@ impl Count {
             return Simply::Undone;
         }
         if local & QUIET != 0 {
-            self.local.store((local & !WATCHED) - 1, Ordering::Release);
+            store(&self.local, (local & !WATCHED) - 1, Ordering::Release);
             return Simply::Done;
         }
         if local & NOTED_IN != EPOCH.quick() {
             return Simply::Undone;
         }
-        self.local.store((local & !WATCHED) - 1, Ordering::Release);
+        store(&self.local, (local & !WATCHED) - 1, Ordering::Release);
         barrier::light_if_cheap();
         if local & NOTED_IN == EPOCH.quick() { Simply::Done } else { Simply::ToNote }
     }
@@ -240,7 +253,7 @@ impl Count {
                 let now = now();
                 let noted = local & QUIET != 0 || local & NOTED_IN == now;
                 let tag = if noted { local & NOTED_IN } else { now };
-                self.local.store((local & QUIET) | tag | ((local & LOCAL) - 1), Ordering::Release);
+                store(&self.local, (local & QUIET) | tag | ((local & LOCAL) - 1), Ordering::Release);
                 if !noted {
                     return Dropped::Noted { flagged: true };
                 }
@@ -323,7 +336,7 @@ impl Count {
     fn end(&self, touched: u32) {
         // Nobody else changes the halves but the collector, whose flags do not matter any more.
         if barrier::is_cheap() {
-            self.shared.store(GONE | touched, Ordering::Release);
+            store(&self.shared, GONE | touched, Ordering::Release);
             barrier::light_if_cheap();
         } else {
             self.shared.swap(GONE | touched, Ordering::SeqCst);
@@ -420,7 +433,7 @@ impl Count {
     /// The object is condemned. Only for the thread that did it.
     pub(crate) fn condemn(&self) {
         if !cfg!(tracegc_break = "condemned-count") {
-            self.shared.store(GONE, Ordering::Relaxed);
+            store(&self.shared, GONE, Ordering::Relaxed);
         }
     }
 }

@@ -1,0 +1,204 @@
+//! Counts in two halves: the owner of an object against other threads, and against a collection that they run.
+//!
+//! In the other models the thread that made the objects, their owner, runs the collection. Here it is the mutator.
+
+use std::sync::Arc;
+
+use super::support::{Address, BOTH, DEAR, Node, Plan, check, judge, spawn};
+use crate::sync::Mutex;
+use crate::{Gc, collect};
+
+/// A handle on its way from one thread to another.
+type Place = Arc<Mutex<Option<Gc<Node>>>>;
+
+/// The owner and another thread each drop one of the last two handles, both of which the owner counted.
+#[test]
+fn the_last_two_go_at_once() {
+    check("the_last_two_go_at_once", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let other = x.clone();
+        let mutator = spawn(move || {
+            other.look();
+            drop(other);
+        });
+        x.look();
+        drop(x);
+        mutator.join().unwrap();
+        // If neither has seen the other, it takes a collection, which a note leads to.
+        collect::modelled::local();
+        assert_eq!(log.deaths(0), 1, "nobody destroys it");
+    });
+}
+
+/// The same for an object that cannot be in a cycle, and handles of which one was counted by each thread.
+#[test]
+fn the_last_two_leaves_go_at_once() {
+    check("the_last_two_leaves_go_at_once", BOTH, |log| {
+        let x = Node::make_leaf(log, 0);
+        let other = x.clone();
+        let mutator = spawn(move || {
+            let copy = other.clone();
+            drop(other);
+            copy.look();
+            drop(copy);
+        });
+        drop(x);
+        mutator.join().unwrap();
+        collect();
+        assert_eq!(log.deaths(0), 1, "nobody destroys it");
+    });
+}
+
+/// A message: made by the owner, moved to another thread, dropped there; while the owner collects.
+#[test]
+fn a_message_against_a_collection() {
+    check("a_message_against_a_collection", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let mutator = spawn(move || {
+            x.look();
+            drop(x);
+        });
+        collect::modelled::whole();
+        mutator.join().unwrap();
+        assert_eq!(log.deaths(0), 1, "the last drop destroys it, or the end of the collection");
+    });
+}
+
+/// A thread drops its handle. Another clones its own, and gives the clone to the owner, who drops it: so the halves tell
+/// of the same handles in different ways, and whoever reads them one after the other might take his for the last.
+#[test]
+fn a_count_moves_between_the_halves() {
+    check("a_count_moves_between_the_halves", Plan { preemptions: 3, ..DEAR }, |log| {
+        let x = Node::make(log, 0, None, None);
+        let first = x.clone();
+        let place: Place = Arc::new(Mutex::new(None));
+        let there = place.clone();
+        let second = spawn(move || {
+            *there.lock() = Some(x.clone());
+            x.look();
+            drop(x);
+        });
+        let third = spawn(move || drop(first));
+        let taken = place.lock().take();
+        drop(taken);
+        second.join().unwrap();
+        third.join().unwrap();
+        let left = place.lock().take();
+        drop(left);
+    });
+}
+
+/// The owner's thread ends, and another takes its memory over and counts there as the owner; a third one has handles.
+#[test]
+fn an_object_changes_its_owner() {
+    check("an_object_changes_its_owner", DEAR, |log| {
+        let place: Place = Arc::new(Mutex::new(None));
+        let (there, born) = (place.clone(), log.clone());
+        spawn(move || *there.lock() = Some(Node::make(&born, 0, None, None))).join().unwrap();
+        let x = place.lock().take().expect("put there");
+        let other = x.clone();
+        let mutator = spawn(move || {
+            let copy = other.clone();
+            drop(other);
+            copy.look();
+        });
+        // Adopts the span.
+        let y = Node::make(log, 1, None, None);
+        let copy = x.clone();
+        drop(x);
+        copy.look();
+        drop((copy, y));
+        mutator.join().unwrap();
+    });
+}
+
+/// `clone_from_a_field`, by the owner.
+#[test]
+fn the_owner_clones_from_a_field() {
+    check("the_owner_clones_from_a_field", DEAR, |log| {
+        let x = Node::make(log, 0, None, None);
+        let y = Node::make(log, 1, Some(x.clone()), None);
+        x.put(y.clone());
+        let guess = [Address::of(&x), Address::of(&y)];
+        drop(x);
+        let collector = spawn(move || judge(guess));
+        let x = y.fixed.clone().expect("made with a field");
+        drop(y);
+        x.look();
+        x.cell.lock().as_ref().expect("still in its cell").look();
+        collector.join().unwrap();
+    });
+}
+
+/// `clone_from_a_field_and_move_the_way_in`, by the owner.
+#[test]
+fn the_owner_moves_the_way_in() {
+    check("the_owner_moves_the_way_in", DEAR, |log| {
+        let z = Node::make(log, 2, None, None);
+        let x = Node::make(log, 0, Some(z.clone()), None);
+        let y = Node::make(log, 1, Some(x.clone()), None);
+        let guess = [Address::of(&x), Address::of(&y), Address::of(&z)];
+        drop(z);
+        x.put(y.clone());
+        drop(x);
+        let collector = spawn(move || judge(guess));
+        let x = y.fixed.clone().expect("made with a field");
+        let z = x.fixed.as_ref().expect("made with a field");
+        z.put(y);
+        z.look();
+        x.look();
+        collector.join().unwrap();
+    });
+}
+
+/// A circle that the owner enters by a handle that another thread made, and leaves by one of its own.
+#[test]
+fn a_circle_between_two_threads() {
+    check("a_circle_between_two_threads", DEAR, |log| {
+        let x = Node::make(log, 0, None, None);
+        x.put(x.clone());
+        let guess = [Address::of(&x)];
+        let mutator = spawn(move || {
+            let copy = x.clone();
+            drop(x);
+            copy.look();
+            let inner = copy.take();
+            copy.look();
+            drop(inner);
+        });
+        judge(guess);
+        mutator.join().unwrap();
+    });
+}
+
+/// `no_note_is_lost`, when the owner drops.
+#[test]
+fn no_note_of_the_owner_is_lost() {
+    check("no_note_of_the_owner_is_lost", Plan { ways: &[true, false], ..DEAR }, |log| {
+        let x = Node::make(log, 0, None, None);
+        x.put(x.clone());
+        let second = x.clone();
+        drop(x);
+        let collector = spawn(|| _ = collect::modelled::local());
+        drop(second);
+        collector.join().unwrap();
+        collect::modelled::local();
+        assert_eq!(log.deaths(0), 1, "nothing but notes leads to the circle");
+    });
+}
+
+/// The owner drops the last handle while another thread upgrades.
+#[test]
+fn the_owner_drops_against_an_upgrade() {
+    check("the_owner_drops_against_an_upgrade", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let weak = Gc::downgrade(&x);
+        let mutator = spawn(move || {
+            if let Some(x) = weak.upgrade() {
+                x.look();
+            }
+        });
+        drop(x);
+        mutator.join().unwrap();
+    });
+}
