@@ -179,8 +179,11 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     let mut collector = COLLECTOR.lock();
     // First of all: what is noted in this collection is for the next one, see `object::Count`. And a decrement that comes
     // after anything is looked at notes its object anew.
-    let noted = notes::take();
+    let mut noted = notes::take();
     let moment = EPOCH.begin();
+    if cfg!(tracegc_break = "take-first") {
+        noted.extend(notes::take());
+    }
     PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
     let mut tracer = Tracer::new(moment);

@@ -37,9 +37,14 @@ pub(crate) unsafe fn judge(guess: &[NonNull<Header>]) -> usize {
     count
 }
 
+/// Puts the notes of this thread on the board.
+pub(crate) fn hand_over() {
+    with_cache(notes::hand_over);
+}
+
 /// A collection from the notes; the number of objects that were destroyed.
 pub(crate) fn local() -> usize {
-    with_cache(notes::hand_over);
+    hand_over();
     round(Reach::Candidates, None, &mut None).stats.reclaimed
 }
 

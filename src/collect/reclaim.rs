@@ -45,7 +45,7 @@ pub(crate) unsafe fn drop_only(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract; the object is ours if there are no weak pointers.
     unsafe {
         // Relaxed: read after the count, as in `Header::decrement`.
-        if header.as_ref().meta(Ordering::Relaxed).has(flag::SPECIALS) {
+        if header.as_ref().meta(Ordering::Relaxed).has(flag::SPECIALS) && !cfg!(tracegc_break = "careful") {
             return drop_rest(header, plain);
         }
         header.as_ref().count.end_untouched();

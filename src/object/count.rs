@@ -59,6 +59,10 @@ use crate::sync::atomic::{AtomicU32, Ordering};
 /// In both halves: nothing happened since a verdict looked.
 const WATCHED: u32 = 1 << 31;
 
+/// What operations clear.
+const CLEARED_BY_OWNER: u32 = if cfg!(tracegc_break = "owner-watch") { 0 } else { WATCHED };
+const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") { 0 } else { WATCHED };
+
 /// Local: the owner's drops are not noted, since the object can never be in a cycle.
 const QUIET: u32 = 1 << 30;
 const NOTED_IN_SHIFT: u32 = 22;
@@ -93,7 +97,7 @@ fn sum(local: u32, shared: u32) -> i64 {
 /// Adds to the handles of a shared half, as an operation that nobody has watched yet.
 #[inline]
 fn added(shared: u32, by: i32) -> u32 {
-    (shared & (NOTED | GONE)) | TOUCHED | (shared.wrapping_add(by as u32) & SHARED)
+    (shared & !CLEARED_BY_OTHERS & !SHARED) | TOUCHED | (shared.wrapping_add(by as u32) & SHARED)
 }
 
 /// A store beside which others do read-modify-writes.
@@ -179,7 +183,7 @@ impl Count {
         if local & LOCAL == LOCAL {
             return false;
         }
-        store(&self.local, (local & !WATCHED) + 1, Ordering::Release);
+        store(&self.local, (local & !CLEARED_BY_OWNER) + 1, Ordering::Release);
         true
     }
 
@@ -215,15 +219,19 @@ impl Count {
             return Simply::Undone;
         }
         if local & QUIET != 0 {
-            store(&self.local, (local & !WATCHED) - 1, Ordering::Release);
+            store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
             return Simply::Done;
         }
         if local & NOTED_IN != EPOCH.quick() {
             return Simply::Undone;
         }
-        store(&self.local, (local & !WATCHED) - 1, Ordering::Release);
+        store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
         barrier::light_if_cheap();
-        if local & NOTED_IN == EPOCH.quick() { Simply::Done } else { Simply::ToNote }
+        if cfg!(tracegc_break = "note-again") || local & NOTED_IN == EPOCH.quick() {
+            Simply::Done
+        } else {
+            Simply::ToNote
+        }
     }
 
     /// Ends an object with [`Halves::are_one`], for whoever has that handle. There must be no weak pointers.
@@ -253,7 +261,11 @@ impl Count {
                 let now = now();
                 let noted = local & QUIET != 0 || local & NOTED_IN == now;
                 let tag = if noted { local & NOTED_IN } else { now };
-                store(&self.local, (local & QUIET) | tag | ((local & LOCAL) - 1), Ordering::Release);
+                store(
+                    &self.local,
+                    (local & (WATCHED ^ CLEARED_BY_OWNER | QUIET)) | tag | ((local & LOCAL) - 1),
+                    Ordering::Release,
+                );
                 if !noted {
                     return Dropped::Noted { flagged: true };
                 }
@@ -262,7 +274,10 @@ impl Count {
                     false => Dropped::Shared,
                 };
             }
-            let shared = if sum(local, shared) > 1 {
+            let shared = if cfg!(tracegc_break = "snapshot") && sum(local, shared) == 1 {
+                self.end(shared & TOUCHED);
+                return Dropped::Last;
+            } else if sum(local, shared) > 1 {
                 shared
             } else {
                 // It may be the last one: both halves are looked at in one moment.
@@ -449,7 +464,8 @@ impl Halves {
     /// There is one handle, and only the owner ever counted. Others may say so of an object, too, but this is quick.
     #[inline]
     pub(crate) fn are_one(self) -> bool {
-        self.local & LOCAL == 1 && self.shared == 0
+        let touched = if cfg!(tracegc_break = "untouched") { SHARED | GONE } else { u32::MAX };
+        self.local & LOCAL == 1 && self.shared & touched == 0
     }
 }
 
@@ -476,7 +492,7 @@ enum Look {
 #[inline]
 fn begun_since(local: u32) -> bool {
     barrier::light();
-    local & NOTED_IN != now()
+    !cfg!(tracegc_break = "note-again") && local & NOTED_IN != now()
 }
 
 #[cold]
