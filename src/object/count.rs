@@ -14,8 +14,9 @@
 //! # Watching
 //!
 //! A verdict must know that no count operation happened between two looks at an object. It sets *watched* in both halves
-//! by read-modify-writes, and every operation clears the bit of its half in the same store that changes the count. "Still
-//! watched" therefore means "no operation since": there is no number that could come round. Where the owner's store
+//! by read-modify-writes, and every decrement clears the bit of its half in the same store that changes the count; an
+//! increment shows by itself. "Still watched, and the same number" therefore means "no operation since": there is no number
+//! that could come round. Where the owner's store
 //! overwrites a bit that was set after its load, the verdict sees a change, and one has happened.
 //!
 //! # The last handle
@@ -179,11 +180,11 @@ impl Count {
     /// Another handle, made by the owner; false if the local half is full.
     #[inline]
     pub(crate) fn increment_by_owner(&self) -> bool {
-        let local = self.local.load(Ordering::Relaxed);
-        if local & LOCAL == LOCAL {
+        // Far from the end, so that the look and the increment are one instruction each.
+        if self.local.load(Ordering::Relaxed) & (LOCAL ^ (LOCAL >> 1)) != 0 {
             return false;
         }
-        store(&self.local, (local & !CLEARED_BY_OWNER) + 1, Ordering::Release);
+        store(&self.local, self.local.load(Ordering::Relaxed) + 1, Ordering::Release);
         true
     }
 
