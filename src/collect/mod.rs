@@ -22,7 +22,7 @@ use std::time::Instant;
 use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
-use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::plain::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, global, local};
 use crate::trace::Tracer;
 
@@ -65,6 +65,9 @@ struct Collector {
     /// The last whole collection's beginning and result.
     last: CollectStats,
 }
+
+/// Collections of the whole heap that wait for the running one: it gives way if it was to be a small one.
+static AWAITED: AtomicUsize = AtomicUsize::new(0);
 
 struct Figures {
     collections: AtomicU64,
@@ -176,7 +179,11 @@ struct Round {
 /// One collection. `birth` is told the birth of the youngest objects it could see.
 fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Round {
     let started = Instant::now();
+    let whole = usize::from(reach == Reach::Whole);
+    // Relaxed: who does not see it only makes this wait longer.
+    AWAITED.fetch_add(whole, Ordering::Relaxed);
     let mut collector = COLLECTOR.lock();
+    AWAITED.fetch_sub(whole, Ordering::Relaxed);
     let moment = EPOCH.begin();
     PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
@@ -195,7 +202,8 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
                 Some(_) => usize::MAX,
                 None => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
             };
-            trial::local(&mut tracer, noted, budget, born_until)
+            let gives_way = || born_until.is_none() && AWAITED.load(Ordering::Relaxed) > 0;
+            trial::local(&mut tracer, noted, budget, born_until, gives_way)
         }
     };
     let (condemned, decided) = verdict::judge(&mut tracer, trial.suspects);
