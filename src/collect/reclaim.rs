@@ -42,6 +42,23 @@ unsafe impl Send for Deferred {}
 /// The caller gives a handle up; `begun` is what its decrement said.
 #[inline(never)]
 pub(crate) unsafe fn drop_rest(header: NonNull<Header>, begun: Begun, plain: bool) {
+    // What is rare is in functions of its own that end this one, so that it needs no frame.
+    // SAFETY: the handle keeps the object; if it was the last, the object is ours.
+    unsafe {
+        match header.as_ref().decrement_only(begun) {
+            Some(meta) => last_drop_of(header, meta, plain),
+            None => drop_counted(header, begun, plain),
+        }
+    }
+}
+
+/// The drop of a handle that is not the only one, or not simply so.
+///
+/// # Safety
+///
+/// As for `drop_rest`.
+#[inline(never)]
+unsafe fn drop_counted(header: NonNull<Header>, begun: Begun, plain: bool) {
     // SAFETY: until it is taken away the handle keeps the object; afterwards it is not touched, unless it is ours.
     match unsafe { header.as_ref() }.decrement_rest(begun) {
         // SAFETY: it was the last handle.
@@ -61,7 +78,30 @@ pub(crate) unsafe fn drop_rest(header: NonNull<Header>, begun: Begun, plain: boo
 #[inline]
 pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract the object is ours. Acquire: flags that others set before they dropped their handles.
-    let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
+    unsafe { last_drop_of(header, header.as_ref().meta(Ordering::Acquire), plain) }
+}
+
+/// # Safety
+///
+/// As for `last_drop`; `meta` is the object's.
+#[inline(always)]
+unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
+    let running = EPOCH.now().running() && !cfg!(tracegc_break = "deferral");
+    match heap::cache() {
+        // SAFETY: by contract.
+        Some(cache) if !running => unsafe { reclaim(cache, header, meta, plain) },
+        // SAFETY: by contract.
+        _ => unsafe { last_drop_while_running(header, meta, plain) },
+    }
+}
+
+/// The last drop while a collection runs, or on a thread that has no cache.
+///
+/// # Safety
+///
+/// As for `last_drop_of`.
+#[inline(never)]
+unsafe fn last_drop_while_running(header: NonNull<Header>, meta: Meta, plain: bool) {
     let now = EPOCH.now();
     if !cfg!(tracegc_break = "deferral")
         && now.running()
@@ -71,12 +111,8 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     {
         return;
     }
-    match heap::cache() {
-        // SAFETY: by contract.
-        Some(cache) => unsafe { reclaim(cache, header, meta, plain) },
-        // SAFETY: by contract.
-        None => with_cache(move |cache| unsafe { reclaim(cache, header, meta, plain) }),
-    }
+    // SAFETY: by contract, and no collection may look at the object.
+    with_cache(move |cache| unsafe { reclaim(cache, header, meta, plain) });
 }
 
 /// # Safety
@@ -86,14 +122,31 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
 unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: bool) {
     if !meta.has(flag::SPECIALS) && (plain || !meta.info().needs_drop) {
         // SAFETY: by contract; there is no drop glue, nor anybody to tell.
-        unsafe { cache.free(header) };
+        unsafe { free_plain(cache, header) };
     } else if cache.local.reclaiming.get() {
         // SAFETY: *owner fields*: only this thread uses them, and nothing here calls back.
-        unsafe { (*cache.local.dying.get()).push(header) };
+        let dying = unsafe { &mut *cache.local.dying.get() };
+        if dying.len() == dying.capacity() {
+            return push_growing(dying, header);
+        }
+        dying.push(header);
     } else {
         // SAFETY: by contract.
         unsafe { reclaim_all(cache, header) };
     }
+}
+
+/// `Cache::free`, by a jump: it needs a frame, and the rest of a last drop does not.
+#[inline(never)]
+unsafe fn free_plain(cache: &Cache, header: NonNull<Header>) {
+    // SAFETY: as for `Cache::free`.
+    unsafe { cache.free(header) };
+}
+
+#[cold]
+#[inline(never)]
+fn push_growing(list: &mut Vec<NonNull<Header>>, header: NonNull<Header>) {
+    list.push(header);
 }
 
 /// # Safety

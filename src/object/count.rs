@@ -128,12 +128,29 @@ impl Count {
         // Acquire: if this is the only handle, what the others' users did is visible.
         let word = self.0.load(Ordering::Acquire);
         if word & COUNT == 1 && barrier::is_cheap() && alone() {
-            // Nobody else changes the word, but for the collector, which may clear the candidate flag and be overwritten.
-            self.0.store(word.wrapping_add(DECREMENT), Ordering::Relaxed);
-            barrier::light();
+            self.end(word);
             return Dropped::Last;
         }
         self.decrement_and_flag(word)
+    }
+
+    /// The word, if the handle in it is the only one and can be taken away by [`Count::end`].
+    #[inline]
+    pub(crate) fn only(&self, begun: Begun) -> Option<u64> {
+        if begun.0 != 0 {
+            return None;
+        }
+        // Acquire: what the others' users did is visible.
+        let word = self.0.load(Ordering::Acquire);
+        (word & COUNT == 1 && barrier::is_cheap()).then_some(word)
+    }
+
+    /// Takes the only handle away. There must be nothing (no weak pointer) from which another could be made.
+    #[inline]
+    pub(crate) fn end(&self, word: u64) {
+        // Nobody else changes the word, but for the collector, which may clear the candidate flag and be overwritten.
+        self.0.store(word.wrapping_add(DECREMENT), Ordering::Relaxed);
+        barrier::light();
     }
 
     #[inline]

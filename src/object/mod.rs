@@ -146,6 +146,19 @@ impl Header {
         unsafe { header.cast::<u8>().add(HEADER) }
     }
 
+    /// Takes the handle away if it is simply the only one; the meta word of the object, which is the caller's then.
+    #[inline]
+    pub(crate) fn decrement_only(&self, begun: Begun) -> Option<Meta> {
+        let word = self.count.only(begun)?;
+        // Relaxed: read after the count, which was read with Acquire: the flags that others set are seen.
+        let meta = self.meta(Ordering::Relaxed);
+        if meta.has(flag::SPECIALS) {
+            return None;
+        }
+        self.count.end(word);
+        Some(meta)
+    }
+
     /// Takes one handle away, or says what a decrement that was begun has done.
     #[inline]
     pub(crate) fn decrement_rest(&self, begun: Begun) -> Dropped {
