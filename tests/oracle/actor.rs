@@ -66,8 +66,12 @@ impl Actor {
         self.roots.iter()
     }
 
+    /// Lets all go. What a cleanup holds may hold the object of the cleanup, so these are stopped.
     pub(crate) fn let_go(&mut self) {
         self.roots.clear();
+        while !self.cleanups.is_empty() {
+            self.stop_cleanup();
+        }
     }
 
     pub(crate) fn check_weaks(&self, alive: &[bool]) {
