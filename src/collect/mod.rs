@@ -140,10 +140,15 @@ pub fn collect() -> CollectStats {
     with_cache(notes::hand_over);
     let mut born_until = None;
     let mut idle = 0;
+    let budgets_spent = || trial::BUDGETS_SPENT.load(Ordering::Relaxed);
+    let mut spent = budgets_spent();
     loop {
+        // The first one looks at everything. So does a later one if another collection has dropped notes: they may have
+        // been of what the first one let go of.
+        let before = std::mem::replace(&mut spent, budgets_spent());
         let round = match born_until {
-            None => round(Reach::Whole, None, &mut born_until),
-            Some(until) => round(Reach::Candidates, Some(until), &mut born_until),
+            Some(until) if before == spent => round(Reach::Candidates, Some(until), &mut born_until),
+            until => round(Reach::Whole, until, &mut born_until),
         };
         // Other threads' burials too: they may be of what was unreachable before the call, and may let go of more of it.
         let waited = wait_for_burials(round.burial + 1);
@@ -152,7 +157,8 @@ pub fn collect() -> CollectStats {
         stats.reclaimed += round.stats.reclaimed;
         stats.undecided |= round.stats.undecided;
         idle = if round.stats.reclaimed == 0 { idle + 1 } else { 0 };
-        if stats.rounds > 1 && (idle > 0 && !waited || idle > PATIENCE) {
+        let done = idle > 0 && !waited && spent == budgets_spent();
+        if stats.rounds > 1 && (done || idle > PATIENCE) {
             break;
         }
     }

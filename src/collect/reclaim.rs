@@ -83,7 +83,7 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
 
 /// # Safety
 ///
-/// As for `last_drop`; `meta` is the object's.
+/// As for `last_drop`; `meta` is the object's, but for its birth, which may be older.
 #[inline(always)]
 unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
     let running = EPOCH.now().running() && !cfg!(tracegc_break = "deferral");
@@ -91,7 +91,7 @@ unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
         // SAFETY: by contract.
         Some(cache) if !running => unsafe { reclaim(cache, header, meta, plain) },
         // SAFETY: by contract.
-        _ => unsafe { last_drop_while_running(header, meta, plain) },
+        _ => unsafe { last_drop_while_running(header, plain) },
     }
 }
 
@@ -99,9 +99,13 @@ unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
 ///
 /// # Safety
 ///
-/// As for `last_drop_of`.
+/// As for `last_drop`.
 #[inline(never)]
-unsafe fn last_drop_while_running(header: NonNull<Header>, meta: Meta, plain: bool) {
+unsafe fn last_drop_while_running(header: NonNull<Header>, plain: bool) {
+    // Read after the zero, since collections renew births until then: one that sees the zero does not, and one that does
+    // not see it takes the birth before and the birth after for the same.
+    // SAFETY: by contract the object is ours.
+    let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
     let now = EPOCH.now();
     if !cfg!(tracegc_break = "deferral")
         && now.running()

@@ -19,6 +19,7 @@ use crate::heap::segment::Segment;
 use crate::heap::span::{Kind, Span};
 use crate::object::{Header, flag};
 use crate::sync::atomic::Ordering;
+use crate::sync::plain::AtomicUsize;
 use crate::sync::{Mutex, global};
 use crate::trace::tracer::{Mode, Tracer, mark, may_visit, prefetch_address};
 
@@ -36,6 +37,9 @@ global! {
     /// Held while the collector reads objects: whoever claims an object sets the flag, and then waits here once.
     pub(crate) static READING: Mutex<()> = Mutex::new(());
 }
+
+/// How often a trial of candidates ended before it had seen what they reach. Their notes are gone then.
+pub(super) static BUDGETS_SPENT: AtomicUsize = AtomicUsize::new(0);
 
 /// What a trial found.
 pub(crate) struct Trial {
@@ -318,6 +322,7 @@ pub(crate) fn local(
                 return next < objects.len();
             };
             if next >= budget {
+                BUDGETS_SPENT.fetch_add(1, Ordering::Relaxed);
                 return false;
             }
             if next % SECTION == 0 && gives_way() {

@@ -150,7 +150,8 @@ impl Header {
     #[inline]
     pub(crate) fn decrement_only(&self, begun: Begun) -> Option<Meta> {
         let word = self.count.only(begun)?;
-        // Relaxed: read after the count, which was read with Acquire: the flags that others set are seen.
+        // Relaxed: read after the count, which was read with Acquire: the flags that others set are seen. The birth may be
+        // renewed yet.
         let meta = self.meta(Ordering::Relaxed);
         if meta.has(flag::SPECIALS) {
             return None;
