@@ -126,7 +126,7 @@ unsafe fn last_drop_while_running(header: NonNull<Header>, plain: bool) {
 unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: bool) {
     if !meta.has(flag::SPECIALS) && (plain || !meta.info().needs_drop) {
         // SAFETY: by contract; there is no drop glue, nor anybody to tell.
-        unsafe { free_plain(cache, header) };
+        unsafe { cache.free(header) };
     } else if cache.local.reclaiming.get() {
         // SAFETY: *owner fields*: only this thread uses them, and nothing here calls back.
         let dying = unsafe { &mut *cache.local.dying.get() };
@@ -138,13 +138,6 @@ unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: boo
         // SAFETY: by contract.
         unsafe { reclaim_all(cache, header) };
     }
-}
-
-/// `Cache::free`, by a jump: it needs a frame, and the rest of a last drop does not.
-#[inline(never)]
-unsafe fn free_plain(cache: &Cache, header: NonNull<Header>) {
-    // SAFETY: as for `Cache::free`.
-    unsafe { cache.free(header) };
 }
 
 #[cold]
