@@ -144,12 +144,10 @@ pub fn collect() -> CollectStats {
     let mut spent = budgets_spent();
     loop {
         // The first one looks at everything. So does a later one if another collection has dropped notes: they may have
-        // been of what the first one let go of.
+        // been of what the one before let go of.
         let before = std::mem::replace(&mut spent, budgets_spent());
-        let round = match born_until {
-            Some(until) if before == spent => round(Reach::Candidates, Some(until), &mut born_until),
-            until => round(Reach::Whole, until, &mut born_until),
-        };
+        let whole = born_until.is_none() || before != spent;
+        let round = round(if whole { Reach::Whole } else { Reach::Candidates }, born_until, &mut born_until);
         // Other threads' burials too: they may be of what was unreachable before the call, and may let go of more of it.
         let waited = wait_for_burials(round.burial + 1);
         stats.rounds += 1;
@@ -157,7 +155,7 @@ pub fn collect() -> CollectStats {
         stats.reclaimed += round.stats.reclaimed;
         stats.undecided |= round.stats.undecided;
         idle = if round.stats.reclaimed == 0 { idle + 1 } else { 0 };
-        let done = idle > 0 && !waited && spent == budgets_spent();
+        let done = idle > 0 && !waited && (whole || spent == budgets_spent());
         if stats.rounds > 1 && (done || idle > PATIENCE) {
             break;
         }
