@@ -22,7 +22,7 @@ use std::time::Instant;
 use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
-use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::plain::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, global, local};
 use crate::trace::Tracer;
 
@@ -65,6 +65,9 @@ struct Collector {
     /// The last whole collection's beginning and result.
     last: CollectStats,
 }
+
+/// Collections of the whole heap that wait for the running one: it gives way if it was to be a small one.
+static AWAITED: AtomicUsize = AtomicUsize::new(0);
 
 struct Figures {
     collections: AtomicU64,
@@ -137,11 +140,14 @@ pub fn collect() -> CollectStats {
     with_cache(notes::hand_over);
     let mut born_until = None;
     let mut idle = 0;
+    let budgets_spent = || trial::BUDGETS_SPENT.load(Ordering::Relaxed);
+    let mut spent = budgets_spent();
     loop {
-        let round = match born_until {
-            None => round(Reach::Whole, None, &mut born_until),
-            Some(until) => round(Reach::Candidates, Some(until), &mut born_until),
-        };
+        // The first one looks at everything. So does a later one if another collection has dropped notes: they may have
+        // been of what the one before let go of.
+        let before = std::mem::replace(&mut spent, budgets_spent());
+        let whole = born_until.is_none() || before != spent;
+        let round = round(if whole { Reach::Whole } else { Reach::Candidates }, born_until, &mut born_until);
         // Other threads' burials too: they may be of what was unreachable before the call, and may let go of more of it.
         let waited = wait_for_burials(round.burial + 1);
         stats.rounds += 1;
@@ -149,7 +155,8 @@ pub fn collect() -> CollectStats {
         stats.reclaimed += round.stats.reclaimed;
         stats.undecided |= round.stats.undecided;
         idle = if round.stats.reclaimed == 0 { idle + 1 } else { 0 };
-        if stats.rounds > 1 && (idle > 0 && !waited || idle > PATIENCE) {
+        let done = idle > 0 && !waited && (whole || spent == budgets_spent());
+        if stats.rounds > 1 && (done || idle > PATIENCE) {
             break;
         }
     }
@@ -176,7 +183,11 @@ struct Round {
 /// One collection. `birth` is told the birth of the youngest objects it could see.
 fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Round {
     let started = Instant::now();
+    let whole = usize::from(reach == Reach::Whole);
+    // Relaxed: who does not see it only makes this wait longer.
+    AWAITED.fetch_add(whole, Ordering::Relaxed);
     let mut collector = COLLECTOR.lock();
+    AWAITED.fetch_sub(whole, Ordering::Relaxed);
     // First of all: what is noted in this collection is for the next one, see `object::Count`. And a decrement that comes
     // after anything is looked at notes its object anew.
     let mut noted = notes::take();
@@ -199,7 +210,8 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
                 Some(_) => usize::MAX,
                 None => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
             };
-            trial::local(&mut tracer, noted, budget, born_until)
+            let gives_way = || born_until.is_none() && AWAITED.load(Ordering::Relaxed) > 0;
+            trial::local(&mut tracer, noted, budget, born_until, gives_way)
         }
     };
     let (condemned, decided) = verdict::judge(&mut tracer, trial.suspects);

@@ -2,10 +2,11 @@
 
 use std::ptr::NonNull;
 
-use super::{COLLECTOR, Reach, TRACING, burials, notes, reclaim, round, trial, verdict};
+use super::{AWAITED, COLLECTOR, Reach, TRACING, burials, notes, reclaim, round, trial, verdict};
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{EPOCH, with_cache};
 use crate::object::Header;
+use crate::sync::plain::Ordering;
 use crate::trace::Tracer;
 
 /// A collection whose trial is replaced by a guess: the verdict on these objects, in this order, if they can take part.
@@ -46,6 +47,14 @@ pub(crate) fn hand_over() {
 pub(crate) fn local() -> usize {
     hand_over();
     round(Reach::Candidates, None, &mut None).stats.reclaimed
+}
+
+/// A collection from the notes that finds another one waiting for it; the number of objects that were destroyed.
+pub(crate) fn local_that_is_in_the_way() -> usize {
+    AWAITED.fetch_add(1, Ordering::Relaxed);
+    let reclaimed = local();
+    AWAITED.fetch_sub(1, Ordering::Relaxed);
+    reclaimed
 }
 
 /// A collection of the whole heap, without the rounds after it; the number of objects that were destroyed.

@@ -283,7 +283,8 @@ fn work() {
         used_then = PAGE_HEAP.object_bytes();
         state = PACER.state.lock();
         state.undecided |= stats.undecided;
-        if reach == Reach::Candidates {
+        // One that gave way says nothing.
+        if reach == Reach::Candidates && stats.traced > 0 {
             state.productive = stats.reclaimed >= stats.traced / 2;
         }
         let pressed = state.productive && notes::count() >= PRESSURE;

@@ -105,6 +105,33 @@ pub(crate) unsafe fn give_up(header: NonNull<Header>) -> bool {
 #[inline]
 pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract the object is ours. Acquire: flags that others set before they dropped their handles.
+    unsafe { last_drop_of(header, header.as_ref().meta(Ordering::Acquire), plain) }
+}
+
+/// # Safety
+///
+/// As for `last_drop`; `meta` is the object's, but for its birth, which may be older.
+#[inline(always)]
+unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
+    let running = EPOCH.now().running() && !cfg!(tracegc_break = "deferral");
+    match heap::cache() {
+        // SAFETY: by contract.
+        Some(cache) if !running => unsafe { reclaim(cache, header, meta, plain) },
+        // SAFETY: by contract.
+        _ => unsafe { last_drop_while_running(header, plain) },
+    }
+}
+
+/// The last drop while a collection runs, or on a thread that has no cache.
+///
+/// # Safety
+///
+/// As for `last_drop`.
+#[inline(never)]
+unsafe fn last_drop_while_running(header: NonNull<Header>, plain: bool) {
+    // Read after the zero, since collections renew births until then: one that sees the zero does not, and one that does
+    // not see it takes the birth before and the birth after for the same.
+    // SAFETY: by contract the object is ours.
     let meta = unsafe { header.as_ref() }.meta(Ordering::Acquire);
     let now = EPOCH.now();
     if !cfg!(tracegc_break = "deferral")
@@ -116,12 +143,8 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
     {
         return;
     }
-    match heap::cache() {
-        // SAFETY: by contract.
-        Some(cache) => unsafe { reclaim(cache, header, meta, plain) },
-        // SAFETY: by contract.
-        None => with_cache(move |cache| unsafe { reclaim(cache, header, meta, plain) }),
-    }
+    // SAFETY: by contract, and no collection may look at the object.
+    with_cache(move |cache| unsafe { reclaim(cache, header, meta, plain) });
 }
 
 /// # Safety
@@ -134,11 +157,21 @@ unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: boo
         unsafe { cache.free(header) };
     } else if cache.local.reclaiming.get() {
         // SAFETY: *owner fields*: only this thread uses them, and nothing here calls back.
-        unsafe { (*cache.local.dying.get()).push(header) };
+        let dying = unsafe { &mut *cache.local.dying.get() };
+        if dying.len() == dying.capacity() {
+            return push_growing(dying, header);
+        }
+        dying.push(header);
     } else {
         // SAFETY: by contract.
         unsafe { reclaim_all(cache, header) };
     }
+}
+
+#[cold]
+#[inline(never)]
+fn push_growing(list: &mut Vec<NonNull<Header>>, header: NonNull<Header>) {
+    list.push(header);
 }
 
 /// # Safety

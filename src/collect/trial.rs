@@ -19,6 +19,7 @@ use crate::heap::segment::Segment;
 use crate::heap::span::{Kind, Span};
 use crate::object::{Header, flag};
 use crate::sync::atomic::Ordering;
+use crate::sync::plain::AtomicUsize;
 use crate::sync::{Mutex, global};
 use crate::trace::tracer::{Mode, Tracer, mark, may_visit, prefetch_address};
 
@@ -36,6 +37,9 @@ global! {
     /// Held while the collector reads objects: whoever claims an object sets the flag, and then waits here once.
     pub(crate) static READING: Mutex<()> = Mutex::new(());
 }
+
+/// How often a trial of candidates ended before it had seen what they reach. Their notes are gone then.
+pub(super) static BUDGETS_SPENT: AtomicUsize = AtomicUsize::new(0);
 
 /// What a trial found.
 pub(crate) struct Trial {
@@ -247,8 +251,15 @@ fn mark_from_found(tracer: &mut Tracer<'_>) -> usize {
 }
 
 /// A trial of what the noted candidates reach, up to `budget` objects. Notes of objects that this collection must not
-/// look at (`born_until` excludes more of them than the epoch does) are put back.
-pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, born_until: Option<u16>) -> Trial {
+/// look at (`born_until` excludes more of them than the epoch does) are put back; so are all others if it is to give way
+/// to one that looks at everything.
+pub(crate) fn local(
+    tracer: &mut Tracer<'_>,
+    notes: Vec<usize>,
+    budget: usize,
+    born_until: Option<u16>,
+    gives_way: impl Fn() -> bool,
+) -> Trial {
     let moment = tracer.moment;
     let mut objects = Vec::new();
     let mut later = Vec::new();
@@ -304,6 +315,8 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
     }
 
     tracer.mode = Mode::Explore;
+    let noted = objects.len();
+    let mut gave_way = false;
     let mut next = 0;
     let mut spared = Vec::new();
     let mut failures = Vec::new();
@@ -317,6 +330,11 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
                 return next < objects.len();
             };
             if next >= budget {
+                BUDGETS_SPENT.fetch_add(1, Ordering::Relaxed);
+                return false;
+            }
+            if next % SECTION == 0 && gives_way() {
+                gave_way = true;
                 return false;
             }
             if let Some(&ahead) = objects.get(next + AHEAD) {
@@ -332,6 +350,11 @@ pub(crate) fn local(tracer: &mut Tracer<'_>, notes: Vec<usize>, budget: usize, b
         |header| failures.push(header),
     );
     objects.append(&mut tracer.found);
+    if gave_way {
+        notes::post(objects[..noted].iter().map(|header| header.addr().get() | notes::UNFLAGGED).collect());
+        tracer.forget_carries();
+        return Trial { suspects: Vec::new(), visited: next, undecided: true, marked: Marked::On(objects) };
+    }
     undecided |= next < objects.len() || !spared.is_empty();
     spared.append(&mut failures);
     spared.extend_from_slice(&objects[next..]);

@@ -58,3 +58,20 @@ fn no_note_is_lost() {
         assert_eq!(log.deaths(0), 1, "nothing but notes leads to the circle");
     });
 }
+
+/// A small collection gives way to a whole one that waits, and its notes stay.
+#[test]
+fn a_small_collection_gives_way() {
+    check("a_small_collection_gives_way", DEAR, |log| {
+        let x = Node::make(log, 0, None, None);
+        x.put(x.clone());
+        // Hands its note over at its end.
+        let mutator = spawn(move || drop(x));
+        assert_eq!(collect::modelled::local_that_is_in_the_way(), 0);
+        mutator.join().unwrap();
+        assert_eq!(collect::modelled::local_that_is_in_the_way(), 0);
+        assert_eq!(log.deaths(0), 0, "it was to give way");
+        collect::modelled::local();
+        assert_eq!(log.deaths(0), 1, "the note stays");
+    });
+}

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use tracegc::{Cleanup, Gc, Weak, collect};
+use tracegc::{Arena, ArenaBox, Cleanup, Gc, Weak, collect};
 
 use crate::common::lock;
 use crate::model::{CELLS, Model, NONE};
@@ -22,6 +22,7 @@ pub(crate) struct Actor {
     roots: Vec<Root>,
     weaks: Vec<(Weak<Node>, u32)>,
     cleanups: Vec<(Cleanup, u32)>,
+    arena: Arena,
 }
 
 /// The argument of a cleanup.
@@ -59,15 +60,20 @@ pub(crate) fn share_hubs(model: &Arc<Model>, actors: &mut [Actor]) {
 
 impl Actor {
     pub(crate) fn new(model: Arc<Model>, random: Random) -> Self {
-        Actor { model, random, roots: Vec::new(), weaks: Vec::new(), cleanups: Vec::new() }
+        let (roots, weaks, cleanups) = (Vec::new(), Vec::new(), Vec::new());
+        Actor { model, random, roots, weaks, cleanups, arena: Arena::new() }
     }
 
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Root> {
         self.roots.iter()
     }
 
+    /// Lets all go. What a cleanup holds may hold the object of the cleanup, so these are stopped.
     pub(crate) fn let_go(&mut self) {
         self.roots.clear();
+        while !self.cleanups.is_empty() {
+            self.stop_cleanup();
+        }
     }
 
     pub(crate) fn check_weaks(&self, alive: &[bool]) {
@@ -129,10 +135,24 @@ impl Actor {
         self.random.chance(one_in).then(|| self.pick().handle)
     }
 
+    /// Makes an object of a value by way of the arena, where its edges are handles like any others for a while.
+    fn promote(&mut self, node: Node) -> Gc<Node> {
+        if self.random.chance(16) {
+            self.arena.reset();
+        }
+        let boxed = self.arena.alloc(node);
+        if self.random.chance(8) {
+            collect();
+        }
+        boxed.check(boxed.id());
+        ArenaBox::into_gc(boxed)
+    }
+
     fn make(&mut self) {
         let (fixed, skipped) = (self.some(2), self.some(40));
-        let node = Gc::new(Node::new(&self.model, fixed, skipped));
+        let node = Node::new(&self.model, fixed, skipped);
         let id = node.id();
+        let node = if self.random.chance(8) { self.promote(node) } else { Gc::new(node) };
         self.roots.push(root(node, id));
     }
 

@@ -1,9 +1,10 @@
 //! What should be so.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, Weak};
 
 use crate::common::lock;
+use crate::node::Skipped;
 
 pub(crate) const CELLS: usize = 2;
 /// No node.
@@ -37,6 +38,8 @@ pub(crate) struct Model {
     tasks: Box<[Task]>,
     next_task: AtomicU32,
     failures: Mutex<Vec<String>>,
+    /// The edges that the collector does not see, and the nodes that have them.
+    pub(crate) skipped: Mutex<Vec<(Weak<Skipped>, u32)>>,
 }
 
 impl Model {
@@ -63,6 +66,19 @@ impl Model {
             tasks: (0..capacity / 4).map(|_| task()).collect(),
             next_task: AtomicU32::new(0),
             failures: Mutex::default(),
+            skipped: Mutex::default(),
+        }
+    }
+
+    /// Ends all edges that the collector does not see.
+    pub(crate) fn end_skipped(&self) {
+        let all = std::mem::take(&mut *lock(&self.skipped));
+        for (skipped, id) in all {
+            if let Some(skipped) = skipped.upgrade() {
+                self.entry(id).skipped.store(NONE, Relaxed);
+                let node = lock(&skipped).take();
+                drop(node);
+            }
         }
     }
 
@@ -107,6 +123,11 @@ impl Model {
     fn all_tasks(&self) -> impl Iterator<Item = (u32, &Task)> {
         let made = self.next_task.load(Relaxed);
         (0..made).zip(&self.tasks)
+    }
+
+    /// Nodes that have not been dropped.
+    pub(crate) fn left(&self) -> usize {
+        self.all_entries().filter(|&id| self.entry(id).dropped.load(Relaxed) == 0).count()
     }
 
     /// Changes with everything that a collection or a cleanup does.

@@ -78,7 +78,7 @@ pub(crate) struct Node {
     pub(crate) shelf: RwLock<Vec<Gc<Node>>>,
     pub(crate) fixed: Option<Gc<Node>>,
     #[trace(skip)]
-    pub(crate) skipped: Option<Gc<Node>>,
+    skipped: Option<Arc<Skipped>>,
     pub(crate) weak: Mutex<Option<(Weak<Node>, u32)>>,
 }
 
@@ -104,13 +104,25 @@ fn id_in(handle: &Option<Gc<Node>>) -> u32 {
     handle.as_ref().map_or(NONE, |node| node.id())
 }
 
+/// An edge that the collector does not see, and that a circle may go through: the run ends it when it ends.
+pub(crate) type Skipped = Mutex<Option<Gc<Node>>>;
+
 impl Node {
     pub(crate) fn new(model: &Arc<Model>, fixed: Option<Gc<Node>>, skipped: Option<Gc<Node>>) -> Self {
         let canary = Canary::new(model);
         let entry = model.entry(canary.id);
         entry.fixed.store(id_in(&fixed), Relaxed);
         entry.skipped.store(id_in(&skipped), Relaxed);
+        let skipped = skipped.map(|node| {
+            let skipped = Arc::new(Mutex::new(Some(node)));
+            lock(&model.skipped).push((Arc::downgrade(&skipped), canary.id));
+            skipped
+        });
         Node { canary, cells: Default::default(), shelf: RwLock::default(), fixed, skipped, weak: Mutex::default() }
+    }
+
+    fn skipped(&self) -> Option<Gc<Node>> {
+        lock(self.skipped.as_deref()?).clone()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -152,7 +164,7 @@ pub(crate) fn check_edge(handle: &Option<Gc<Node>>, model: &AtomicU32) {
 impl Clone for Node {
     fn clone(&self) -> Self {
         let model = &self.canary.model;
-        let new = Node::new(model, self.fixed.clone(), self.skipped.clone());
+        let new = Node::new(model, self.fixed.clone(), self.skipped());
         let entry = model.entry(new.id());
         for index in 0..CELLS {
             let content = self.with_cell(index, |cell, _| cell.clone());
@@ -181,9 +193,9 @@ pub(crate) fn check_graph(start: &Gc<Node>, id: u32, model: &Model) {
             stack.extend(shelf.iter().zip(ids).map(|(next, id)| root(next.clone(), *id)));
         });
         let entry = model.entry(id);
-        for (edge, id) in [(&node.fixed, &entry.fixed), (&node.skipped, &entry.skipped)] {
-            check_edge(edge, id);
-            stack.extend(edge.clone().map(|next| root(next, id.load(Relaxed))));
+        for (edge, id) in [(node.fixed.clone(), &entry.fixed), (node.skipped(), &entry.skipped)] {
+            check_edge(&edge, id);
+            stack.extend(edge.map(|next| root(next, id.load(Relaxed))));
         }
     }
 }
