@@ -11,7 +11,7 @@ use super::verdict::Condemned;
 use super::{burials, notes};
 use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
-use crate::object::{Dropped, Header, Meta, flag};
+use crate::object::{Dropped, Halves, Header, Meta, flag};
 use crate::special::{self, Farewell, Record};
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicU64;
@@ -50,6 +50,21 @@ pub(crate) unsafe fn drop_only(header: NonNull<Header>, plain: bool) {
         }
         header.as_ref().count.end_untouched();
         last_drop(header, plain);
+    }
+}
+
+/// The drop of a handle by a thread that does not own the object.
+///
+/// # Safety
+///
+/// As for `drop_rest`; `halves` have just been read.
+#[inline(never)]
+pub(crate) unsafe fn drop_shared(header: NonNull<Header>, halves: Halves, plain: bool) {
+    // SAFETY: the handle keeps the object until it is given up.
+    unsafe {
+        if !header.as_ref().count.decrement_shared_simply(halves) {
+            drop_rest(header, plain);
+        }
     }
 }
 

@@ -111,7 +111,7 @@ impl<T: ?Sized> Drop for Gc<T> {
             if halves.are_one() {
                 collect::reclaim::drop_only(header, plain);
             } else if !heap::owns(header) {
-                collect::reclaim::drop_rest(header, plain);
+                collect::reclaim::drop_shared(header, halves, plain);
             } else {
                 match count.decrement_by_owner_simply(halves) {
                     Simply::Done => {}

@@ -81,16 +81,21 @@ impl Lists {
     }
 
     /// Puts a slot back into its span, which belongs to the owner of these lists; true if the span is empty now.
-    #[inline]
     fn put(&self, span: &Span, slot: NonNull<Header>) -> bool {
+        let used = Self::push(span, slot);
+        self.relist(span, Listed::Partial);
+        used == 0
+    }
+
+    /// Puts a slot on the free list of its span, which is the caller's; slots that are still in use.
+    #[inline]
+    fn push(span: &Span, slot: NonNull<Header>) -> u32 {
         // SAFETY: a slot that is being freed is nobody else's. Release: see `Header::meta`.
         unsafe { slot.as_ref() }.set_meta(Meta::free(span.free.get()), Ordering::Release);
         span.free.set(slot.as_ptr());
-        span.used.set(span.used.get() - 1);
-        if span.listed.get() == Listed::Full {
-            self.relist(span, Listed::Partial);
-        }
-        span.used.get() == 0
+        let used = span.used.get() - 1;
+        span.used.set(used);
+        used
     }
 }
 
@@ -344,6 +349,16 @@ impl Cache {
         }
     }
 
+    /// A span that was full has got a free slot.
+    #[cold]
+    #[inline(never)]
+    fn put_in_full(&self, span: &Span) {
+        self.lists.relist(span, Listed::Partial);
+        if span.used.get() == 0 && !ptr::eq(self.current[span.class()].get(), span) {
+            self.settle(span);
+        }
+    }
+
     /// Gives an empty span back.
     #[cold]
     fn settle(&self, span: &Span) {
@@ -363,8 +378,14 @@ impl Cache {
         // Relaxed: only this thread makes itself the owner, or ends it; and only small spans have owners.
         if cfg!(not(tracegc_asan)) && ptr::eq(span.owner.load(Ordering::Relaxed), self) {
             let class = span.class();
-            bump(&self.freed[class], 1);
-            if self.lists.put(span, slot) && !ptr::eq(self.current[class].get(), span) {
+            // SAFETY: classes of spans are below the number of classes.
+            let (freed, current) = unsafe { (self.freed.get_unchecked(class), self.current.get_unchecked(class)) };
+            bump(freed, 1);
+            let used = Lists::push(span, slot);
+            // What is rare is in functions of its own that end this one, so that it needs no frame.
+            if span.listed.get() == Listed::Full {
+                self.put_in_full(span);
+            } else if used == 0 && !ptr::eq(current.get(), span) {
                 self.settle(span);
             }
         } else {

@@ -1,14 +1,14 @@
 //! The count of handles to one object, in two halves, so that most threads need no read-modify-write.
 //!
 //! The thread whose cache owns the object's span, its *owner*, counts in the *local* half by a plain load and a plain
-//! store; all others count in the *shared* half by compare-and-swap. The number of handles is the sum; a half by itself
+//! store; all others count in the *shared* half by read-modify-writes. The number of handles is the sum; a half by itself
 //! says nothing: a handle that was counted in one may be dropped in the other, and the shared half may be negative.
 //! (Source of the idea: Choi, Shull and Torrellas, "Biased Reference Counting", PACT 2018, and Python's PEP 703. Here
 //! the owner is that of the memory, nothing is queued to it, and halves are never merged.)
 //!
 //! ```text
 //!   local    31 watched | 30 quiet | 29..22 noted in | 21..0 handles
-//!   shared   31 watched | 30 noted | 29 gone | 28 touched | 27..0 handles, signed
+//!   shared   31..4 handles, signed | 3 watched | 2 noted | 1 gone | 0 touched
 //! ```
 //!
 //! # Watching
@@ -57,12 +57,8 @@ use crate::barrier;
 use crate::heap::EPOCH;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-/// In both halves: nothing happened since a verdict looked.
+/// Local: nothing happened since a verdict looked.
 const WATCHED: u32 = 1 << 31;
-
-/// What operations clear.
-const CLEARED_BY_OWNER: u32 = if cfg!(tracegc_break = "owner-watch") { 0 } else { WATCHED };
-const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") { 0 } else { WATCHED };
 
 /// Local: the owner's drops are not noted, since the object can never be in a cycle.
 const QUIET: u32 = 1 << 30;
@@ -71,34 +67,42 @@ const NOTED_IN: u32 = 0xff << NOTED_IN_SHIFT;
 /// Local: handles. More are counted in the shared half.
 const LOCAL: u32 = (1 << NOTED_IN_SHIFT) - 1;
 
+/// Shared: one handle. The count lies above the flags, so that no carry of it gets there.
+const ONE: u32 = 1 << 4;
+const SHARED: u32 = !(ONE - 1);
+const NEGATIVE: u32 = 1 << 31;
+/// Shared: nothing happened since a verdict looked.
+const SHARED_WATCHED: u32 = 8;
 /// Shared: there is a note that the collector has not taken.
-const NOTED: u32 = 1 << 30;
+const NOTED: u32 = 4;
 /// Shared: the object is dead. What is dropped then is an edge of something that dies with it.
-const GONE: u32 = 1 << 29;
+const GONE: u32 = 2;
 /// Shared: somebody has counted here.
-const TOUCHED: u32 = 1 << 28;
-const SHARED: u32 = TOUCHED - 1;
-const NEGATIVE: u32 = 1 << 27;
+const TOUCHED: u32 = 1;
 /// More handles than this in the shared half, and the process ends.
-const LIMIT: i64 = 1 << 26;
+const LIMIT: i32 = 1 << 26;
+
+/// What decrements clear.
+const CLEARED_BY_OWNER: u32 = if cfg!(tracegc_break = "owner-watch") { 0 } else { WATCHED };
+const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") { 0 } else { SHARED_WATCHED };
 
 /// The ordering of a shared decrement.
 const DROP: Ordering = if cfg!(tracegc_break = "release") { Ordering::Acquire } else { Ordering::SeqCst };
 
 #[inline]
-fn shared_handles(shared: u32) -> i64 {
-    i64::from(((shared << 4) as i32) >> 4)
+fn shared_handles(shared: u32) -> i32 {
+    shared as i32 >> ONE.trailing_zeros()
 }
 
 #[inline]
-fn sum(local: u32, shared: u32) -> i64 {
-    i64::from(local & LOCAL) + shared_handles(shared)
+fn sum(local: u32, shared: u32) -> i32 {
+    (local & LOCAL) as i32 + shared_handles(shared)
 }
 
-/// Adds to the handles of a shared half, as an operation that nobody has watched yet.
+/// A shared half after a decrement: nobody has watched it yet, and it is noted.
 #[inline]
-fn added(shared: u32, by: i32) -> u32 {
-    (shared & !CLEARED_BY_OTHERS & !SHARED) | TOUCHED | (shared.wrapping_add(by as u32) & SHARED)
+fn decremented(shared: u32) -> u32 {
+    (shared.wrapping_sub(ONE) & !CLEARED_BY_OTHERS) | TOUCHED | NOTED
 }
 
 /// A store beside which others do read-modify-writes.
@@ -191,15 +195,27 @@ impl Count {
     /// Another handle, made by whatever thread.
     #[inline(never)]
     pub(crate) fn increment(&self) {
+        if self.shared.load(Ordering::Relaxed) & TOUCHED == 0 {
+            return self.touch_and_increment();
+        }
+        let old = self.shared.fetch_add(ONE, Ordering::Relaxed);
+        if shared_handles(old) >= LIMIT {
+            overflow();
+        }
+    }
+
+    /// The first handle that is counted in the shared half.
+    #[cold]
+    #[inline(never)]
+    fn touch_and_increment(&self) {
         let mut shared = self.shared.load(Ordering::Relaxed);
-        loop {
-            if shared_handles(shared) >= LIMIT {
-                overflow();
-            }
-            match self.shared.compare_exchange_weak(shared, added(shared, 1), Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => shared = now,
-            }
+        while let Err(now) = self.shared.compare_exchange_weak(
+            shared,
+            shared.wrapping_add(ONE) | TOUCHED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            shared = now;
         }
     }
 
@@ -235,6 +251,16 @@ impl Count {
         }
     }
 
+    /// One handle less, by whatever thread, if that is simple: there are others, and the collector knows.
+    #[inline]
+    pub(crate) fn decrement_shared_simply(&self, halves: Halves) -> bool {
+        let Halves { local, shared } = halves;
+        // One attempt: where others are at work the rest is theirs as well.
+        sum(local, shared) > 1
+            && shared & (NOTED | GONE) == NOTED
+            && self.shared.compare_exchange(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok()
+    }
+
     /// Ends an object with [`Halves::are_one`], for whoever has that handle. There must be no weak pointers.
     #[inline]
     pub(crate) fn end_untouched(&self) {
@@ -251,7 +277,7 @@ impl Count {
             if shared & GONE != 0 {
                 return Dropped::Shared;
             }
-            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(WATCHED | NOTED) == 0 {
+            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(SHARED_WATCHED | NOTED) == 0 {
                 if !alone() {
                     return Dropped::Careful;
                 }
@@ -283,7 +309,7 @@ impl Count {
             } else {
                 // It may be the last one: both halves are looked at in one moment.
                 let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
-                let shared = self.shared.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
+                let shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) | SHARED_WATCHED;
                 match sum(local, shared) {
                     1 if !alone() => return Dropped::Careful,
                     1 => {
@@ -296,8 +322,7 @@ impl Count {
                     _ => continue,
                 }
             };
-            let new = added(shared, -1) | NOTED;
-            if self.shared.compare_exchange_weak(shared, new, DROP, Ordering::Relaxed).is_ok() {
+            if self.shared.compare_exchange_weak(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok() {
                 return if shared & NOTED == 0 { Dropped::Noted { flagged: true } } else { Dropped::Shared };
             }
         }
@@ -333,14 +358,14 @@ impl Count {
         loop {
             let local = self.local.load(Ordering::Acquire);
             let shared = self.shared.load(Ordering::Acquire);
-            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(WATCHED | NOTED) == 0 {
+            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(SHARED_WATCHED | NOTED) == 0 {
                 return Look::One { touched: shared & TOUCHED };
             }
             if owner || sum(local, shared) > 1 {
                 return Look::Other;
             }
             let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
-            let shared = self.shared.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
+            let shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) | SHARED_WATCHED;
             if self.local.load(Ordering::SeqCst) == local && self.shared.load(Ordering::SeqCst) == shared {
                 return if sum(local, shared) == 1 { Look::Watched { shared } } else { Look::Other };
             }
@@ -371,26 +396,21 @@ impl Count {
     }
 
     /// Adds a handle unless the object is gone. The caller holds the lock under which an object with weak pointers goes.
-    pub(crate) fn increment_unless_gone(&self) -> bool {
-        let mut shared = self.shared.load(Ordering::Relaxed);
-        loop {
-            if shared & GONE != 0 {
-                return false;
-            }
-            if shared_handles(shared) >= LIMIT {
-                overflow();
-            }
-            // Acquire: the new handle may be used as the ones before it.
-            match self.shared.compare_exchange_weak(shared, added(shared, 1), Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => shared = now,
-            }
+    #[inline]
+    pub(crate) fn increment_unless_gone(&self, owner: bool) -> bool {
+        // Acquire: the new handle may be used as the ones before it.
+        if self.shared.load(Ordering::Acquire) & GONE != 0 {
+            return false;
         }
+        if !(owner && self.increment_by_owner()) {
+            self.increment();
+        }
+        true
     }
 
     /// Spoils a verdict that watches.
     pub(crate) fn touch(&self) {
-        self.shared.fetch_and(!WATCHED, Ordering::SeqCst);
+        self.shared.fetch_and(!SHARED_WATCHED, Ordering::SeqCst);
     }
 
     /// Whether the object is dead. SeqCst: the collector's side of *zero against running*.
@@ -416,15 +436,15 @@ impl Count {
     /// Reads both halves, and begins to watch them.
     pub(crate) fn watch(&self) -> Reading {
         let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) & LOCAL;
-        let shared = self.shared.fetch_or(WATCHED, Ordering::SeqCst) & (SHARED | GONE);
+        let shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) & (SHARED | GONE);
         Reading { local, shared }
     }
 
     /// Whether nothing has happened since.
     pub(crate) fn is_still(&self, reading: Reading) -> bool {
         let local = self.local.load(Ordering::SeqCst) & (WATCHED | LOCAL);
-        let shared = self.shared.load(Ordering::SeqCst) & (WATCHED | SHARED | GONE);
-        local == WATCHED | reading.local && shared == WATCHED | reading.shared
+        let shared = self.shared.load(Ordering::SeqCst) & (SHARED_WATCHED | SHARED | GONE);
+        local == WATCHED | reading.local && shared == SHARED_WATCHED | reading.shared
     }
 
     /// Takes what says that the object was noted: the next decrement that leaves handles notes it again. True if it said so.

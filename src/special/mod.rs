@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use crate::cleanup::Job;
-use crate::heap::segment::span_of;
+use crate::heap::{self, segment::span_of};
 use crate::object::{Header, flag};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, plain};
@@ -123,7 +123,8 @@ impl Record {
         let state = self.state.lock();
         let header = state.object?;
         // SAFETY: *records*: the slot is not freed before the record was cleared under its lock.
-        unsafe { header.as_ref() }.count.increment_unless_gone().then_some(header)
+        let (object, owner) = unsafe { (header.as_ref(), heap::owns(header)) };
+        object.count.increment_unless_gone(owner).then_some(header)
     }
 
     /// The object, if it is alive; only to look at its count.
