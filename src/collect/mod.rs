@@ -28,6 +28,8 @@ use crate::trace::Tracer;
 
 /// Candidates are followed to this many objects each, on average, before the rest is left to a whole collection.
 const BUDGET_PER_NOTE: usize = 64;
+/// The same after a collection that found little.
+const SMALL_BUDGET_PER_NOTE: usize = 2;
 const MIN_BUDGET: usize = 1 << 16;
 /// So many rounds of `collect` in a row may find nothing while other threads bury what they found.
 const PATIENCE: usize = 64;
@@ -208,7 +210,8 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
             // `collect` promises to find all of what destroyed objects let go of.
             let budget = match born_until {
                 Some(_) => usize::MAX,
-                None => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
+                None if pacer::looks_far() => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
+                None => (noted.len() * SMALL_BUDGET_PER_NOTE).max(MIN_BUDGET),
             };
             let gives_way = || born_until.is_none() && AWAITED.load(Ordering::Relaxed) > 0;
             trial::local(&mut tracer, noted, budget, born_until, gives_way)

@@ -11,20 +11,28 @@
 //! stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
 //! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
 //! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
+//!
+//! How many candidates are enough depends on what the last ones were worth, see [`State::after_candidates`].
 
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
-use super::{Reach, notes};
+use super::{CollectStats, Reach, notes};
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::{Config, config};
 use crate::sync::plain::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering};
 use crate::sync::thread::{JoinHandle, spawn_named};
 
-/// Notes that make a local collection worth while.
+/// Notes that make a local collection worth while, at least.
 const NOTES: usize = 1 << 14;
-/// So many notes mean that garbage outruns the collector.
-const PRESSURE: usize = 2 * NOTES;
+/// And one for so many bytes of the heap: were they all of garbage, it would be about a tenth.
+const BYTES_PER_NOTE: usize = 1024;
+/// As long as collections of candidates find little, each wants twice as many notes as the last, this often at most.
+const BACK_OFF: u32 = 4;
+/// A collection of candidates was worth its time if it destroyed at least this part of what it looked at.
+const WORTH: usize = 4;
+/// This many times the notes that make a collection due mean that garbage outruns the collector.
+const PRESSURE: usize = 2;
 /// A heap smaller than this is not collected for its growth.
 const MIN_TRIGGER: usize = 16 << 20;
 /// Growth beyond this share of the heap (an eighth) ends the collector's rest.
@@ -34,6 +42,23 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// The longest time that a thread waits for the collection that the memory limit asks for.
 const LIMIT_PATIENCE: Duration = Duration::from_secs(1);
 
+impl State {
+    /// Learns from a collection of candidates how many notes should make the next one due. What is dropped and is no
+    /// garbage, since the program goes on using it, is noted once between two collections; so where they find little, fewer
+    /// of them cost less, and garbage that they would have found is found when the heap has grown.
+    fn after_candidates(&mut self, stats: &CollectStats) {
+        self.productive = stats.reclaimed >= stats.traced / 2;
+        let worth = stats.reclaimed >= stats.traced / WORTH;
+        self.in_vain = if worth { 0 } else { BACK_OFF.min(self.in_vain + 1) };
+        set_due(self.in_vain);
+    }
+}
+
+fn set_due(in_vain: u32) {
+    let enough = NOTES.max(PAGE_HEAP.object_bytes() / BYTES_PER_NOTE);
+    PACER.due.store(enough << in_vain, Ordering::Relaxed);
+}
+
 struct Pacer {
     state: Mutex<State>,
     wake: Condvar,
@@ -42,6 +67,8 @@ struct Pacer {
     /// Spans in use that make a whole collection due.
     trigger: AtomicUsize,
     limit: AtomicUsize,
+    /// Notes that make a local collection due.
+    due: AtomicUsize,
     /// Threads should wait for the collector before they take more memory.
     pressed: AtomicBool,
     /// Automatic collections are on.
@@ -59,6 +86,8 @@ struct State {
     undecided: bool,
     /// The last collection of candidates was worth its time.
     productive: bool,
+    /// Collections of candidates in a row that were not.
+    in_vain: u32,
     /// Number of collections by the thread that ended.
     rounds: u64,
     /// A sixteenth more than what the last collection of the whole heap left: beyond, the memory limit asks for another.
@@ -73,6 +102,7 @@ static PACER: Pacer = Pacer {
         wanted: None,
         undecided: false,
         productive: true,
+        in_vain: 0,
         rounds: 0,
         at_limit: 0,
     }),
@@ -80,6 +110,7 @@ static PACER: Pacer = Pacer {
     progress: Condvar::new(),
     trigger: AtomicUsize::new(MIN_TRIGGER),
     limit: AtomicUsize::new(usize::MAX),
+    due: AtomicUsize::new(NOTES),
     pressed: AtomicBool::new(false),
     automatic: AtomicBool::new(!cfg!(any(miri, loom, shuttle))),
     noted: AtomicBool::new(false),
@@ -107,8 +138,10 @@ fn start() {
 
 /// Tells the pacer how many notes are on the board.
 pub(crate) fn noted(count: usize) {
-    if count >= NOTES && PACER.automatic.load(Ordering::Relaxed) {
-        want(Reach::Candidates, count >= PRESSURE);
+    // Relaxed: a figure.
+    let due = PACER.due.load(Ordering::Relaxed);
+    if count >= due && PACER.automatic.load(Ordering::Relaxed) {
+        want(Reach::Candidates, count >= PRESSURE * due);
     }
 }
 
@@ -217,6 +250,11 @@ pub(crate) fn shutdown() -> bool {
     true
 }
 
+/// Whether collections of candidates may look far: the last one was worth its time.
+pub(super) fn looks_far() -> bool {
+    PACER.state.lock().in_vain == 0
+}
+
 /// Follows new settings.
 pub(crate) fn configure(config: &Config) {
     PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom, shuttle)), Ordering::Relaxed);
@@ -248,6 +286,7 @@ pub(crate) fn whole_ended(undecided: bool) {
     set_trigger(&config());
     let used = PAGE_HEAP.object_bytes();
     let mut state = PACER.state.lock();
+    set_due(state.in_vain);
     state.undecided = undecided;
     state.at_limit = used + (used >> 4);
 }
@@ -285,11 +324,12 @@ fn work() {
         state.undecided |= stats.undecided;
         // One that gave way says nothing.
         if reach == Reach::Candidates && stats.traced > 0 {
-            state.productive = stats.reclaimed >= stats.traced / 2;
+            state.after_candidates(&stats);
         }
-        let pressed = state.productive && notes::count() >= PRESSURE;
+        let due = PACER.due.load(Ordering::Relaxed);
+        let pressed = state.productive && notes::count() >= PRESSURE * due;
         PACER.pressed.store(pressed, Ordering::Relaxed);
-        if notes::count() >= NOTES {
+        if notes::count() >= due {
             state.wanted = state.wanted.max(Some(Reach::Candidates));
         }
         state.rounds += 1;
