@@ -11,7 +11,7 @@ use super::verdict::Condemned;
 use super::{burials, notes};
 use crate::cleanup;
 use crate::heap::{self, Cache, EPOCH, with_cache};
-use crate::object::{Dropped, Halves, Header, Meta, flag};
+use crate::object::{Dropped, Header, Meta, flag};
 use crate::special::{self, Farewell, Record};
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicU64;
@@ -35,36 +35,32 @@ pub(crate) struct Deferred {
 // SAFETY: headers are shared by all threads; what is on the list belongs to whoever takes it off.
 unsafe impl Send for Deferred {}
 
-/// The drop of a handle that is the only one, of an object that only its owner has counted.
+/// The drop of a handle, where it is not one of several that the owner counts. `plain` promises that the value has no drop
+/// glue.
 ///
 /// # Safety
 ///
-/// As for `drop_rest`, and the halves of the count have just said so.
+/// The caller gives a handle up.
 #[inline(never)]
-pub(crate) unsafe fn drop_only(header: NonNull<Header>, plain: bool) {
-    // SAFETY: by contract; the object is ours if there are no weak pointers.
+pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
+    // What is rare is in functions of its own that end this one, so that it needs no frame.
+    // SAFETY: until it is taken away the handle keeps the object; then it is ours, or not touched.
     unsafe {
-        // Relaxed: read after the count, as in `Header::decrement`.
-        if header.as_ref().meta(Ordering::Relaxed).has(flag::SPECIALS) && !cfg!(tracegc_break = "careful") {
+        let this = header.as_ref();
+        let halves = this.count.halves();
+        if !halves.are_one() {
+            if !this.count.decrement_shared_simply(halves, heap::me()) {
+                drop_rest(header, plain);
+            }
+            return;
+        }
+        // Relaxed: read after the count, as in `Header::decrement`. The birth may be renewed yet.
+        let meta = this.meta(Ordering::Relaxed);
+        if meta.has(flag::SPECIALS) && !cfg!(tracegc_break = "careful") {
             return drop_rest(header, plain);
         }
-        header.as_ref().count.end_untouched();
-        last_drop(header, plain);
-    }
-}
-
-/// The drop of a handle by a thread that does not own the object.
-///
-/// # Safety
-///
-/// As for `drop_rest`; `halves` have just been read.
-#[inline(never)]
-pub(crate) unsafe fn drop_shared(header: NonNull<Header>, halves: Halves, plain: bool) {
-    // SAFETY: the handle keeps the object until it is given up.
-    unsafe {
-        if !header.as_ref().count.decrement_shared_simply(halves) {
-            drop_rest(header, plain);
-        }
+        this.count.end_untouched();
+        last_drop_of(header, meta, plain);
     }
 }
 
@@ -91,7 +87,8 @@ pub(crate) unsafe fn drop_rest(header: NonNull<Header>, plain: bool) {
 #[inline]
 pub(crate) unsafe fn give_up(header: NonNull<Header>) -> bool {
     // SAFETY: until it is taken away the handle keeps the object; afterwards it is not touched, unless it is ours.
-    let (this, owner) = unsafe { (header.as_ref(), heap::owns(header)) };
+    let this = unsafe { header.as_ref() };
+    let owner = this.count.is_owned_by(heap::me());
     loop {
         match this.decrement(owner) {
             Dropped::Last => return true,

@@ -110,8 +110,7 @@ fn claim(header: NonNull<Header>) -> bool {
 impl<T: ?Sized> Gc<T> {
     /// True if this is the only handle and there are no weak pointers: then it stays so while the handle is borrowed.
     fn is_unique(this: &mut Self) -> bool {
-        // SAFETY: the handle keeps the object.
-        let owner = unsafe { heap::owns(this.header()) };
+        let owner = this.object().count.is_owned_by(heap::me());
         if !this.object().count.is_one(owner) || collect::is_tracing() {
             return false;
         }
@@ -170,8 +169,7 @@ impl<T: Trace + Send + Sync + Clone + 'static> Gc<T> {
 impl<T: ?Sized> Gc<T> {
     /// Takes the handle away, if it is the last.
     fn ends(&self) -> bool {
-        // SAFETY: the handle keeps the object.
-        let owner = unsafe { heap::owns(self.header()) };
+        let owner = self.object().count.is_owned_by(heap::me());
         if !self.object().count.is_one(owner) {
             return false;
         }

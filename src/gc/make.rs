@@ -114,7 +114,7 @@ unsafe fn publish(slot: NonNull<Header>, info: &'static TypeInfo, leaf: bool) {
     let flags = if leaf { flag::LEAF } else { 0 };
     // SAFETY: the slot is the caller's. Release: whoever enumerates slots and sees the object sees its value.
     unsafe {
-        slot.as_ref().count.renew(leaf);
+        slot.as_ref().count.renew(heap::me(), leaf);
         slot.as_ref().set_meta(Meta::live(info, EPOCH.hint().birth(), flags), Ordering::Release);
     }
 }

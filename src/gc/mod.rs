@@ -90,8 +90,7 @@ impl<T: ?Sized> Clone for Gc<T> {
     #[inline]
     fn clone(&self) -> Self {
         let count = &self.object().count;
-        // SAFETY: *handles keep*.
-        if !(unsafe { heap::owns(self.header()) } && count.increment_by_owner()) {
+        if !count.increment_by_owner(heap::me()) {
             count.increment();
         }
         Gc { value: self.value, _invariant: PhantomData }
@@ -102,23 +101,12 @@ impl<T: ?Sized> Drop for Gc<T> {
     /// Gives the handle up; the last one destroys the object.
     #[inline]
     fn drop(&mut self) {
-        let header = self.header();
-        // SAFETY: *handles keep*; in `drop_rest` the handle is given up, and the value is a `T`.
-        unsafe {
-            let plain = !std::mem::needs_drop::<T>();
-            let count = &self.object().count;
-            let halves = count.halves();
-            if halves.are_one() {
-                collect::reclaim::drop_only(header, plain);
-            } else if !heap::owns(header) {
-                collect::reclaim::drop_shared(header, halves, plain);
-            } else {
-                match count.decrement_by_owner_simply(halves) {
-                    Simply::Done => {}
-                    Simply::ToNote => collect::note(header, false),
-                    Simply::Undone => collect::reclaim::drop_rest(header, plain),
-                }
-            }
+        let plain = !std::mem::needs_drop::<T>();
+        // SAFETY (both): the handle is given up, and the value is a `T`.
+        match self.object().count.decrement_by_owner_simply(heap::me()) {
+            Simply::Done => {}
+            Simply::ToNote => collect::note(self.header(), false),
+            Simply::Undone => unsafe { collect::reclaim::drop_handle(self.header(), plain) },
         }
     }
 }

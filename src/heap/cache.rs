@@ -14,8 +14,8 @@ use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
 use super::poison;
 use super::segment::{Segment, span_of};
-use super::span::{Kind, Listed, NOBODY, Span, no_span};
-use crate::object::{Header, Meta};
+use super::span::{Kind, Listed, Span, no_span};
+use crate::object::{Header, Meta, Owner};
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::plain::AtomicU64;
 use crate::sync::{Mutex, global};
@@ -117,6 +117,8 @@ pub(crate) struct Cache {
     quarantine: poison::Quarantine,
     /// Work of the layers above that belongs to the thread.
     pub(crate) local: Local,
+    /// What its thread is to the counts of objects.
+    pub(crate) owner: Owner,
 }
 
 /// Per-thread state of the layers above.
@@ -184,7 +186,7 @@ fn bump(counter: &AtomicU64, by: u64) {
 }
 
 impl Cache {
-    fn new() -> Cache {
+    fn new(owner: Owner) -> Cache {
         Cache {
             current: std::array::from_fn(|_| Cell::new(no_span())),
             lists: Lists(std::array::from_fn(|_| Default::default())),
@@ -197,6 +199,7 @@ impl Cache {
             freed_large_bytes: AtomicU64::new(0),
             quarantine: Default::default(),
             local: Local::default(),
+            owner,
         }
     }
 
@@ -206,7 +209,7 @@ impl Cache {
         super::EPOCH.prepare();
         let mut registry = REGISTRY.lock();
         let cache = registry.idle.pop().unwrap_or_else(|| {
-            let new: &'static Cache = Box::leak(Box::new(Cache::new()));
+            let new: &'static Cache = Box::leak(Box::new(Cache::new(Owner::new(registry.all.len()))));
             registry.all.push(new);
             new
         });
@@ -228,7 +231,7 @@ impl Cache {
                 while let Some(span) = self.lists.of(class, listed).first() {
                     self.lists.of(class, listed).remove(span);
                     // Relaxed: spans change hands under the central lock.
-                    span.owner.store(NOBODY, Ordering::Relaxed);
+                    span.owner.store(ptr::null_mut(), Ordering::Relaxed);
                     if span.used.get() == 0 {
                         give_back(span);
                     } else {
@@ -478,10 +481,8 @@ fn extend(span: &Span) -> bool {
 #[cold]
 unsafe fn put_remote(span: &Span, slot: NonNull<Header>) {
     // Acquire: the cache was made before it became the owner.
-    let owner = span.owner.load(Ordering::Acquire);
-    if !ptr::eq(owner, NOBODY) {
-        // SAFETY: caches are never freed.
-        let owner = unsafe { &*owner };
+    // SAFETY: caches are never freed.
+    if let Some(owner) = unsafe { span.owner.load(Ordering::Acquire).as_ref() } {
         let mut head = owner.remote.load(Ordering::Relaxed);
         while head != closed() {
             // SAFETY: the slot is ours until it is pushed.
@@ -508,7 +509,7 @@ impl Central {
                 span_of(this)
             };
             // Under the lock: either the span has an owner, adopted since, or it stays without.
-            if ptr::eq(span.owner.load(Ordering::Acquire), NOBODY) {
+            if span.owner.load(Ordering::Acquire).is_null() {
                 if self.lists.put(span, this) {
                     self.lists.of(span.class(), span.listed.get()).remove(span);
                     give_back(span);

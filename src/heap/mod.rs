@@ -26,7 +26,7 @@ pub use stats::{ClassStats, HeapStats, class_stats, stats};
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use crate::object::Header;
+use crate::object::{Header, Owner};
 use crate::sync::atomic::Ordering;
 use crate::sync::{global, local};
 
@@ -38,6 +38,11 @@ global! {
 local! {
     /// The cache of this thread. It has no destructor, so it can be asked at any time.
     static CACHE: Cell<Option<&'static Cache>> = Cell::new(None);
+}
+
+local! {
+    /// Who it is to the counts of objects: the number of that cache.
+    static ME: Cell<Owner> = Cell::new(Owner::NONE);
 }
 
 #[cfg(not(any(loom, shuttle)))]
@@ -61,6 +66,7 @@ pub(crate) fn thread_exits() {
     if let Some(cache) = cache() {
         crate::collect::thread_exits(cache);
         CACHE.with(|place| place.set(None));
+        ME.with(|place| place.set(Owner::NONE));
         cache.release();
     }
 }
@@ -80,17 +86,10 @@ pub(crate) fn cache() -> Option<&'static Cache> {
     CACHE.with(Cell::get)
 }
 
-/// Whether this thread is the owner of the object: the one that counts in its local half.
-///
-/// # Safety
-///
-/// The object is there, and stays during the call.
+/// Who this thread is to the counts of objects.
 #[inline]
-pub(crate) unsafe fn owns(header: NonNull<Header>) -> bool {
-    // SAFETY: by contract. Relaxed: only this thread makes itself the owner, or ends it.
-    let owner = unsafe { segment::span_of(header) }.owner.load(Ordering::Relaxed);
-    // Spans without an owner do not have null there, so a thread without a cache owns nothing.
-    std::ptr::eq(owner, cache().map_or(std::ptr::null(), std::ptr::from_ref))
+pub(crate) fn me() -> Owner {
+    ME.with(Cell::get)
 }
 
 /// Runs `f` with the cache of this thread.
@@ -114,6 +113,7 @@ fn with_new_cache<R>(f: impl FnOnce(&'static Cache) -> R) -> R {
     }
     let cache = Cache::acquire();
     CACHE.with(|place| place.set(Some(cache)));
+    ME.with(|place| place.set(cache.owner));
     if at_exit() {
         return f(cache);
     }

@@ -28,9 +28,6 @@ pub(crate) enum Kind {
     Chunk = 3,
 }
 
-/// Who owns a span that nobody owns: not the address of a cache, and not null, which a thread without a cache has.
-pub(crate) const NOBODY: *mut Cache = ptr::without_provenance_mut(1);
-
 /// In which list of its owner a small span is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -113,7 +110,7 @@ impl Span {
                 birth: plain::AtomicU16::new(0),
                 listed: Cell::new(Listed::Partial),
                 used: Cell::new(0),
-                owner: AtomicPtr::new(NOBODY),
+                owner: AtomicPtr::new(ptr::null_mut()),
                 free: Cell::new(ptr::null_mut()),
                 next: Cell::new(ptr::null_mut()),
                 prev: Cell::new(ptr::null_mut()),
@@ -171,7 +168,7 @@ impl Span {
         self.capacity.store(capacity as u32, Ordering::Relaxed);
         self.extent.store(0, Ordering::Relaxed);
         self.birth.store(birth, Ordering::Relaxed);
-        self.owner.store(NOBODY, Ordering::Relaxed);
+        self.owner.store(ptr::null_mut(), Ordering::Relaxed);
         self.used.set(0);
         self.free.set(ptr::null_mut());
         self.next.set(ptr::null_mut());

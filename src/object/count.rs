@@ -1,13 +1,13 @@
 //! The count of handles to one object, in two halves, so that most threads need no read-modify-write.
 //!
-//! The thread whose cache owns the object's span, its *owner*, counts in the *local* half by a plain load and a plain
+//! The thread that made the object, its *owner*, counts in the *local* half by a plain load and a plain
 //! store; all others count in the *shared* half by read-modify-writes. The number of handles is the sum; a half by itself
 //! says nothing: a handle that was counted in one may be dropped in the other, and the shared half may be negative.
 //! (Source of the idea: Choi, Shull and Torrellas, "Biased Reference Counting", PACT 2018, and Python's PEP 703. Here
-//! the owner is that of the memory, nothing is queued to it, and halves are never merged.)
+//! nothing is queued to the owner, and halves are never merged.)
 //!
 //! ```text
-//!   local    31 watched | 30 quiet | 29..22 noted in | 21..0 handles
+//!   local    31 watched | 30 quiet | 29..22 noted in | 21..14 owner | 13..0 handles
 //!   shared   31..4 handles, signed | 3 watched | 2 noted | 1 gone | 0 touched
 //! ```
 //!
@@ -64,8 +64,13 @@ const WATCHED: u32 = 1 << 31;
 const QUIET: u32 = 1 << 30;
 const NOTED_IN_SHIFT: u32 = 22;
 const NOTED_IN: u32 = 0xff << NOTED_IN_SHIFT;
-/// Local: handles. More are counted in the shared half.
-const LOCAL: u32 = (1 << NOTED_IN_SHIFT) - 1;
+/// Local: who counts here, see [`Owner`].
+const OWNER_SHIFT: u32 = 14;
+const OWNER: u32 = 0xff << OWNER_SHIFT;
+/// Local: handles.
+const LOCAL: u32 = (1 << OWNER_SHIFT) - 1;
+/// Local: so many that more are counted in the shared half.
+const FULL: u32 = LOCAL ^ (LOCAL >> 1);
 
 /// Shared: one handle. The count lies above the flags, so that no carry of it gets there.
 const ONE: u32 = 1 << 4;
@@ -116,6 +121,23 @@ fn store(half: &AtomicU32, value: u32, order: Ordering) {
     half.swap(value, order);
     #[cfg(not(loom))]
     half.store(value, order);
+}
+
+/// Who counts in local halves: the number of a thread's cache, which a thread that comes after it takes over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Owner(u32);
+
+impl Owner {
+    /// What a thread is that has no cache, or whose number does not fit. It owns nothing.
+    pub(crate) const NONE: Owner = Owner(OWNER);
+    /// What is in the objects that such a thread makes: no thread is that.
+    const NOBODY: u32 = OWNER & (OWNER - 1);
+
+    /// That of the thread that has the cache with this number.
+    pub(crate) fn new(cache: usize) -> Owner {
+        let number = u32::try_from(cache).ok().and_then(|number| number.checked_mul(1 << OWNER_SHIFT));
+        number.filter(|&number| number < Owner::NOBODY).map_or(Owner::NONE, Owner)
+    }
 }
 
 /// The number of a collection, as the local half says it: never 0.
@@ -175,20 +197,27 @@ impl Count {
 
     /// Makes it the count of a new object with one handle; `leaf` if it can never be in a cycle.
     #[inline]
-    pub(crate) fn renew(&self, leaf: bool) {
-        self.local.store(if leaf { QUIET | 1 } else { 1 }, Ordering::Relaxed);
+    pub(crate) fn renew(&self, owner: Owner, leaf: bool) {
+        let owner = if owner == Owner::NONE { Owner::NOBODY } else { owner.0 };
+        self.local.store(owner | if leaf { QUIET | 1 } else { 1 }, Ordering::Relaxed);
         // Release: a collector that reads it sees that the slot had been freed, see `trace::tracer::may_visit`.
         self.shared.store(0, Ordering::Release);
     }
 
-    /// Another handle, made by the owner; false if the local half is full.
+    /// Whether this is the owner.
     #[inline]
-    pub(crate) fn increment_by_owner(&self) -> bool {
-        // Far from the end, so that the look and the increment are one instruction each.
-        if self.local.load(Ordering::Relaxed) & (LOCAL ^ (LOCAL >> 1)) != 0 {
+    pub(crate) fn is_owned_by(&self, me: Owner) -> bool {
+        self.local.load(Ordering::Relaxed) & OWNER == me.0
+    }
+
+    /// Another handle, if this is the owner and the local half is not full.
+    #[inline]
+    pub(crate) fn increment_by_owner(&self, me: Owner) -> bool {
+        let local = self.local.load(Ordering::Relaxed);
+        if (local ^ me.0) & (OWNER | FULL) != 0 {
             return false;
         }
-        store(&self.local, self.local.load(Ordering::Relaxed) + 1, Ordering::Release);
+        store(&self.local, local + 1, Ordering::Release);
         true
     }
 
@@ -228,35 +257,30 @@ impl Count {
         Halves { local, shared }
     }
 
-    /// One handle less, by the owner, if that is simple: there are others, and the collector knows.
+    /// One handle less, if this is the owner and that is simple: there are others, and the collector knows.
     #[inline]
-    pub(crate) fn decrement_by_owner_simply(&self, halves: Halves) -> Simply {
-        let Halves { local, shared } = halves;
-        if local & LOCAL < 2 || shared & (GONE | NEGATIVE) != 0 {
+    pub(crate) fn decrement_by_owner_simply(&self, me: Owner) -> Simply {
+        let local = self.local.load(Ordering::Relaxed);
+        let quick = EPOCH.quick();
+        let differs = (local ^ me.0 ^ quick) & (OWNER | NOTED_IN);
+        if local & (LOCAL ^ 1) == 0 || self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
             return Simply::Undone;
         }
-        if local & QUIET != 0 {
-            store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
-            return Simply::Done;
-        }
-        if local & NOTED_IN != EPOCH.quick() {
+        let noted = differs == 0;
+        if !noted && (differs & OWNER != 0 || local & QUIET == 0) {
             return Simply::Undone;
         }
         store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
         barrier::light_if_cheap();
-        if cfg!(tracegc_break = "note-again") || local & NOTED_IN == EPOCH.quick() {
-            Simply::Done
-        } else {
-            Simply::ToNote
-        }
+        if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick || !noted { Simply::Done } else { Simply::ToNote }
     }
 
-    /// One handle less, by whatever thread, if that is simple: there are others, and the collector knows.
+    /// One handle less, by another thread than the owner, if that is simple: there are others, and the collector knows.
     #[inline]
-    pub(crate) fn decrement_shared_simply(&self, halves: Halves) -> bool {
+    pub(crate) fn decrement_shared_simply(&self, halves: Halves, me: Owner) -> bool {
         let Halves { local, shared } = halves;
-        // One attempt: where others are at work the rest is theirs as well.
-        sum(local, shared) > 1
+        local & OWNER != me.0
+            && sum(local, shared) > 1
             && shared & (NOTED | GONE) == NOTED
             && self.shared.compare_exchange(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok()
     }
@@ -290,7 +314,7 @@ impl Count {
                 let tag = if noted { local & NOTED_IN } else { now };
                 store(
                     &self.local,
-                    (local & (WATCHED ^ CLEARED_BY_OWNER | QUIET)) | tag | ((local & LOCAL) - 1),
+                    (local & (WATCHED ^ CLEARED_BY_OWNER | QUIET | OWNER)) | tag | ((local & LOCAL) - 1),
                     Ordering::Release,
                 );
                 if !noted {
@@ -397,12 +421,12 @@ impl Count {
 
     /// Adds a handle unless the object is gone. The caller holds the lock under which an object with weak pointers goes.
     #[inline]
-    pub(crate) fn increment_unless_gone(&self, owner: bool) -> bool {
+    pub(crate) fn increment_unless_gone(&self, me: Owner) -> bool {
         // Acquire: the new handle may be used as the ones before it.
         if self.shared.load(Ordering::Acquire) & GONE != 0 {
             return false;
         }
-        if !(owner && self.increment_by_owner()) {
+        if !self.increment_by_owner(me) {
             self.increment();
         }
         true

@@ -123,8 +123,7 @@ impl Record {
         let state = self.state.lock();
         let header = state.object?;
         // SAFETY: *records*: the slot is not freed before the record was cleared under its lock.
-        let (object, owner) = unsafe { (header.as_ref(), heap::owns(header)) };
-        object.count.increment_unless_gone(owner).then_some(header)
+        unsafe { header.as_ref() }.count.increment_unless_gone(heap::me()).then_some(header)
     }
 
     /// The object, if it is alive; only to look at its count.
