@@ -17,19 +17,19 @@ use crate::sync::{Mutex, global};
 const BATCH: usize = if cfg!(any(miri, loom, shuttle)) { 8 } else { 512 };
 
 struct Board {
-    notes: Mutex<Vec<usize>>,
+    /// As they were handed over.
+    batches: Mutex<Vec<Vec<usize>>>,
     count: AtomicUsize,
 }
 
 global! {
-    static BOARD: Board = Board { notes: Mutex::new(Vec::new()), count: AtomicUsize::new(0) };
+    static BOARD: Board = Board { batches: Mutex::new(Vec::new()), count: AtomicUsize::new(0) };
 }
 
 /// In the lowest bit of a note: it counts although the object's flag is not set.
 pub(super) const UNFLAGGED: usize = 1;
 
 /// Notes the address of an object that lost a handle and has others. `flagged`: its candidate flag was set for this note.
-#[cold]
 #[inline(never)]
 pub(crate) fn note(header: NonNull<Header>, flagged: bool) {
     let address = header.addr().get() | if flagged { 0 } else { UNFLAGGED };
@@ -38,6 +38,9 @@ pub(crate) fn note(header: NonNull<Header>, flagged: bool) {
         // SAFETY: *owner fields*: only this thread uses them, and nothing below calls back.
         let full = unsafe {
             let notes = &mut *cache.local.notes.get();
+            if notes.capacity() == 0 {
+                *notes = Vec::with_capacity(BATCH);
+            }
             notes.push(address);
             notes.len() >= BATCH
         };
@@ -58,16 +61,12 @@ pub(crate) fn hand_over(cache: &Cache) {
 
 /// Puts notes on the board.
 pub(crate) fn post(batch: Vec<usize>) {
-    let mut notes = BOARD.notes.lock();
-    if notes.is_empty() {
-        *notes = batch;
-    } else {
-        notes.extend(batch);
-    }
-    let count = notes.len();
+    let mut batches = BOARD.batches.lock();
     // Relaxed: a figure for the pacer.
+    let count = BOARD.count.load(Ordering::Relaxed) + batch.len();
     BOARD.count.store(count, Ordering::Relaxed);
-    drop(notes);
+    batches.push(batch);
+    drop(batches);
     pacer::noted(count);
 }
 
@@ -78,9 +77,11 @@ pub(crate) fn count() -> usize {
 
 /// Takes all notes off the board.
 pub(crate) fn take() -> Vec<usize> {
-    let mut notes = BOARD.notes.lock();
+    let mut batches = BOARD.batches.lock();
     BOARD.count.store(0, Ordering::Relaxed);
-    std::mem::take(&mut *notes)
+    let taken = std::mem::take(&mut *batches);
+    drop(batches);
+    taken.concat()
 }
 
 /// What a note is about.

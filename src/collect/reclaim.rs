@@ -49,7 +49,10 @@ pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
         let this = header.as_ref();
         let halves = this.count.halves();
         if !halves.are_one() {
-            if !this.count.decrement_shared_simply(halves, heap::me()) {
+            let me = heap::me();
+            if this.count.decrement_by_owner_and_note(halves, me) {
+                notes::note(header, true);
+            } else if !this.count.decrement_shared_simply(halves, me) {
                 drop_rest(header, plain);
             }
             return;

@@ -275,6 +275,22 @@ impl Count {
         if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick || !noted { Simply::Done } else { Simply::ToNote }
     }
 
+    /// One handle less, if this is the owner, there are others, and the collector does not know yet: the object says so now,
+    /// and the caller must leave a note.
+    #[inline]
+    pub(crate) fn decrement_by_owner_and_note(&self, halves: Halves, me: Owner) -> bool {
+        let Halves { local, shared } = halves;
+        let now = now();
+        let simple = (local ^ me.0) & (OWNER | QUIET) == 0
+            && local & (LOCAL ^ 1) != 0
+            && shared & (GONE | NEGATIVE) == 0
+            && local & NOTED_IN != now;
+        if simple {
+            store(&self.local, ((local & !(CLEARED_BY_OWNER | NOTED_IN)) | now) - 1, Ordering::Release);
+        }
+        simple
+    }
+
     /// One handle less, by another thread than the owner, if that is simple: there are others, and the collector knows.
     #[inline]
     pub(crate) fn decrement_shared_simply(&self, halves: Halves, me: Owner) -> bool {

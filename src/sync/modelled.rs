@@ -150,7 +150,7 @@ atomic!(AtomicU32[] u32);
 atomic!(AtomicUsize[] usize);
 atomic!(AtomicPtr[T] *mut T);
 arithmetic! {
-    AtomicU32: u32: fetch_and fetch_or;
+    AtomicU32: u32: fetch_add fetch_and fetch_or;
     AtomicUsize: usize: fetch_add fetch_sub;
 }
 
