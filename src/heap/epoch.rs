@@ -14,7 +14,7 @@
 //! object alone. Claims of exclusive access use the same pair: "claimed" against "running".
 
 use crate::barrier;
-use crate::object::noted_in;
+use crate::object::{NEVER, noted_in};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::made_const;
 
@@ -25,9 +25,6 @@ pub(crate) struct Epoch {
     /// What the counts of objects say that were noted in it, or [`NEVER`] where barriers are dear.
     quick: AtomicU32,
 }
-
-/// What no object says.
-const NEVER: u32 = u32::MAX;
 
 /// A value of the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -140,6 +140,9 @@ impl Owner {
     }
 }
 
+/// What no local half says: neither the number of a collection nor 0.
+pub(crate) const NEVER: u32 = 0x7f << NOTED_IN_SHIFT;
+
 /// The number of a collection, as the local half says it: never 0.
 #[inline]
 pub(crate) fn noted_in(birth: u16) -> u32 {
@@ -272,7 +275,11 @@ impl Count {
         }
         store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
         barrier::light_if_cheap();
-        if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick || !noted { Simply::Done } else { Simply::ToNote }
+        if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick || !noted {
+            Simply::Done
+        } else {
+            Simply::ToNote
+        }
     }
 
     /// One handle less, if this is the owner, there are others, and the collector does not know yet: the object says so now,

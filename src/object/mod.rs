@@ -11,7 +11,7 @@
 
 mod count;
 
-pub(crate) use count::{Count, Dropped, Owner, Reading, Simply, noted_in};
+pub(crate) use count::{Count, Dropped, NEVER, Owner, Reading, Simply, noted_in};
 
 use std::ptr::{self, NonNull};
 
