@@ -4,6 +4,7 @@
 //! then destroys what it condemned ([`reclaim`]), outside of its lock.
 
 mod burials;
+mod lists;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) mod modelled;
 mod notes;
@@ -12,6 +13,7 @@ pub(crate) mod reclaim;
 mod trial;
 mod verdict;
 
+pub(crate) use lists::List;
 pub(crate) use notes::note;
 pub(crate) use pacer::before_growth;
 pub(crate) use trial::READING;
@@ -192,11 +194,10 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     AWAITED.fetch_sub(whole, Ordering::Relaxed);
     // First of all: what is noted in this collection is for the next one, see `object::Count`. And a decrement that comes
     // after anything is looked at notes its object anew.
-    let mut noted = notes::take();
+    let noted = notes::take();
     let moment = EPOCH.begin();
-    if cfg!(tracegc_break = "take-first") {
-        noted.extend(notes::take());
-    }
+    #[cfg(tracegc_break = "take-first")]
+    let noted = noted.and(notes::take());
     PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
     let mut tracer = Tracer::new(moment);
@@ -210,8 +211,8 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
             // `collect` promises to find all of what destroyed objects let go of.
             let budget = match born_until {
                 Some(_) => usize::MAX,
-                None if pacer::looks_far() => (noted.len() * BUDGET_PER_NOTE).max(MIN_BUDGET),
-                None => (noted.len() * SMALL_BUDGET_PER_NOTE).max(MIN_BUDGET),
+                None if pacer::looks_far() => (noted.count() * BUDGET_PER_NOTE).max(MIN_BUDGET),
+                None => (noted.count() * SMALL_BUDGET_PER_NOTE).max(MIN_BUDGET),
             };
             let gives_way = || born_until.is_none() && AWAITED.load(Ordering::Relaxed) > 0;
             trial::local(&mut tracer, noted, budget, born_until, gives_way)

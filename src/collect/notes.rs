@@ -6,13 +6,16 @@
 use std::ptr::NonNull;
 
 use super::pacer;
-use crate::heap::segment::locate;
+use crate::heap::segment::{Segment, locate};
 use crate::heap::span::Kind;
 use crate::heap::{Cache, Moment, with_cache};
 use crate::object::Header;
 use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
+use crate::trace::tracer::prefetch_address;
 
+/// A note is fetched this many steps before it is looked at.
+const AHEAD: usize = 8;
 /// Notes that a thread keeps to itself.
 const BATCH: usize = if cfg!(any(miri, loom, shuttle)) { 8 } else { 512 };
 
@@ -75,13 +78,41 @@ pub(crate) fn count() -> usize {
     BOARD.count.load(Ordering::Relaxed)
 }
 
+/// Notes that were taken off the board, in the batches they came in.
+#[derive(Default)]
+pub(crate) struct Notes(Vec<Vec<usize>>);
+
+impl Notes {
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    /// The notes, each fetched into the cache some steps before its turn.
+    pub(super) fn into_fetched(self) -> impl Iterator<Item = usize> {
+        self.0.into_iter().flat_map(|batch| {
+            (0..batch.len()).map(move |index| {
+                if let Some(&ahead) = batch.get(index + AHEAD) {
+                    let header = std::ptr::without_provenance(ahead & !UNFLAGGED);
+                    prefetch_address(header);
+                    prefetch_address(Segment::mark_address(header));
+                }
+                batch[index]
+            })
+        })
+    }
+
+    #[cfg(tracegc_break = "take-first")]
+    pub(super) fn and(mut self, more: Notes) -> Notes {
+        self.0.extend(more.0);
+        self
+    }
+}
+
 /// Takes all notes off the board.
-pub(crate) fn take() -> Vec<usize> {
+pub(crate) fn take() -> Notes {
     let mut batches = BOARD.batches.lock();
     BOARD.count.store(0, Ordering::Relaxed);
-    let taken = std::mem::take(&mut *batches);
-    drop(batches);
-    taken.concat()
+    Notes(std::mem::take(&mut *batches))
 }
 
 /// What a note is about.

@@ -50,7 +50,9 @@ pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
         let halves = this.count.halves();
         if !halves.are_one() {
             let me = heap::me();
-            if this.count.decrement_by_owner_and_note(halves, me) {
+            if halves.are_gone() {
+                // An edge to something that dies with what held it.
+            } else if this.count.decrement_by_owner_and_note(halves, me) {
                 notes::note(header, true);
             } else if !this.count.decrement_shared_simply(halves, me) {
                 drop_rest(header, plain);
@@ -366,10 +368,8 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics
                 }
             }
         });
-        for &header in &condemned.objects {
-            // SAFETY: the value is gone, and so are the edges to it.
-            unsafe { cache.free(header) };
-        }
+        // SAFETY: the values are gone, and so are the edges to them.
+        unsafe { cache.free_all(&condemned.objects) };
         for farewell in condemned.farewells {
             queue(farewell);
         }

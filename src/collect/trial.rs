@@ -12,7 +12,8 @@
 
 use std::ptr::NonNull;
 
-use super::notes::{self, Noted};
+use super::lists::List;
+use super::notes::{self, Noted, Notes};
 use crate::heap::Moment;
 use crate::heap::pages::PAGE_HEAP;
 use crate::heap::segment::Segment;
@@ -44,7 +45,7 @@ pub(super) static BUDGETS_SPENT: AtomicUsize = AtomicUsize::new(0);
 /// What a trial found.
 pub(crate) struct Trial {
     /// Objects that nothing outside seems to hold.
-    pub(crate) suspects: Vec<NonNull<Header>>,
+    pub(crate) suspects: List,
     pub(crate) visited: usize,
     /// Some objects could not be decided on: a lock was taken, or there were too many.
     pub(crate) undecided: bool,
@@ -55,7 +56,7 @@ pub(crate) struct Trial {
 /// Where marks were set.
 pub(crate) enum Marked {
     Everywhere,
-    On(Vec<NonNull<Header>>),
+    On(List),
 }
 
 impl Marked {
@@ -63,7 +64,7 @@ impl Marked {
     pub(crate) fn clear(self) {
         match self {
             Marked::On(objects) => {
-                for object in objects {
+                for &object in objects.iter() {
                     // SAFETY: *marks* belong to the running collection, and segments stay while it runs.
                     unsafe { *Segment::mark(object) = 0 };
                 }
@@ -121,7 +122,7 @@ fn in_sections(
 }
 
 /// A trial of the whole heap. Notes of objects that it passes over are put back.
-pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
+pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Notes) -> Trial {
     let moment = tracer.moment;
     let segments = PAGE_HEAP.segments();
     let mut visited = 0;
@@ -174,7 +175,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
         }
     });
     tracer.forget_carries();
-    let mut suspects = Vec::new();
+    let mut suspects = List::new();
     if live < visited {
         tracer.mode = Mode::Mark;
         for_each_span(&segments, moment, |span| {
@@ -202,8 +203,8 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Vec<usize>) -> Trial {
 }
 
 /// Puts the notes of live objects back that took no part: those that are claimed, or too young.
-fn put_back(mut notes: Vec<usize>, moment: Moment) {
-    notes.retain(|&note| {
+fn put_back(notes: Notes, moment: Moment) {
+    let passed_over = |&note: &usize| {
         let header = match notes::slot(note, moment) {
             Noted::Old(header) => header,
             Noted::Young => return true,
@@ -212,9 +213,10 @@ fn put_back(mut notes: Vec<usize>, moment: Moment) {
         // SAFETY: a slot of a span that is older than this collection.
         let (mark, meta) = unsafe { (mark_of(header), header.as_ref().meta(Ordering::SeqCst)) };
         *mark & mark::VISITED == 0 && meta.is_live() && !meta.has(flag::LEAF)
-    });
-    if !notes.is_empty() {
-        notes::post(notes);
+    };
+    let back: Vec<usize> = notes.into_fetched().filter(passed_over).collect();
+    if !back.is_empty() {
+        notes::post(back);
     }
 }
 
@@ -255,16 +257,16 @@ fn mark_from_found(tracer: &mut Tracer<'_>) -> usize {
 /// to one that looks at everything.
 pub(crate) fn local(
     tracer: &mut Tracer<'_>,
-    notes: Vec<usize>,
+    notes: Notes,
     budget: usize,
     born_until: Option<u16>,
     gives_way: impl Fn() -> bool,
 ) -> Trial {
     let moment = tracer.moment;
-    let mut objects = Vec::new();
+    let mut objects = List::new();
     let mut later = Vec::new();
     let mut undecided = false;
-    for address in notes {
+    for address in notes.into_fetched() {
         let header = match notes::slot(address, moment) {
             Noted::Old(header) => header,
             Noted::Young => {
@@ -353,7 +355,7 @@ pub(crate) fn local(
     if gave_way {
         notes::post(objects[..noted].iter().map(|header| header.addr().get() | notes::UNFLAGGED).collect());
         tracer.forget_carries();
-        return Trial { suspects: Vec::new(), visited: next, undecided: true, marked: Marked::On(objects) };
+        return Trial { suspects: List::new(), visited: next, undecided: true, marked: Marked::On(objects) };
     }
     undecided |= next < objects.len() || !spared.is_empty();
     spared.append(&mut failures);
@@ -373,17 +375,17 @@ pub(crate) fn local(
         }
     }
     #[cfg(tracegc_break = "flag-order")]
-    for header in &objects {
+    for header in objects.iter() {
         // SAFETY: visited by this collection.
         unsafe { header.as_ref() }.count.take_noted();
     }
     tracer.forget_carries();
     let live = if roots < objects.len() { roots + mark_from_found(tracer) } else { roots };
     tracer.found.clear();
-    let mut suspects = Vec::new();
+    let mut suspects = List::new();
     if live < objects.len() {
         // SAFETY: visited by this collection.
-        suspects.extend(objects.iter().filter(|&&h| unsafe { *mark_of(h) } & mark::LIVE == 0));
+        suspects.extend(objects.iter().copied().filter(|&h| unsafe { *mark_of(h) } & mark::LIVE == 0));
     }
     Trial { suspects, visited: objects.len(), undecided, marked: Marked::On(objects) }
 }

@@ -15,6 +15,7 @@
 
 use std::ptr::NonNull;
 
+use super::lists::List;
 use super::trial::{self, READING, mark_of};
 use crate::object::{Header, Reading, flag};
 use crate::special::{Door, Farewell};
@@ -27,12 +28,12 @@ const ATTEMPTS: usize = 64;
 /// Objects that nobody can reach any more, and what is to be done when they are gone.
 #[derive(Default)]
 pub(crate) struct Condemned {
-    pub(crate) objects: Vec<NonNull<Header>>,
+    pub(crate) objects: List,
     pub(crate) farewells: Vec<Farewell>,
 }
 
 /// Judges the suspects; the second value is false if some of them were given up undecided.
-pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: Vec<NonNull<Header>>) -> (Condemned, bool) {
+pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: List) -> (Condemned, bool) {
     for _ in 0..ATTEMPTS {
         if suspects.is_empty() {
             return (Condemned::default(), true);
@@ -75,7 +76,8 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
                 // SAFETY: as above.
                 let this = unsafe { header.as_ref() };
                 this.count.condemn();
-                this.set_flags(flag::DEAD);
+                // Nobody else writes it: that takes a handle from outside.
+                this.set_meta(this.meta(Ordering::Relaxed).dead(), Ordering::Release);
             }
             let farewells = doors.into_iter().map(Door::condemn).collect();
             tracer.guards.release(0);

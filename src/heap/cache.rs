@@ -397,6 +397,47 @@ impl Cache {
         }
     }
 
+    /// Frees the slots of many objects. Those of other threads go back in chains.
+    ///
+    /// # Safety
+    ///
+    /// As for `free`, for each.
+    pub(crate) unsafe fn free_all(&self, slots: &[NonNull<Header>]) {
+        /// Slots of spans that have the same owner.
+        struct Chain(*mut Cache, NonNull<Header>, NonNull<Header>);
+        let mut chain: Option<Chain> = None;
+        for &slot in slots {
+            // SAFETY: the slot keeps its span in place.
+            let span = unsafe { span_of(slot) };
+            // Acquire: see `put_chain`.
+            let owner = span.owner.load(Ordering::Acquire);
+            if cfg!(tracegc_asan) || ptr::eq(owner, self) || span.kind() != Kind::Small {
+                // SAFETY: by contract.
+                unsafe { self.free(slot) };
+                continue;
+            }
+            bump(&self.freed[span.class()], 1);
+            chain = match chain {
+                Some(Chain(same, first, last)) if ptr::eq(same, owner) => {
+                    // SAFETY: by contract the slot is ours. Release: see `Header::meta`.
+                    unsafe { slot.as_ref() }.set_meta(Meta::free(first.as_ptr()), Ordering::Release);
+                    Some(Chain(same, slot, last))
+                }
+                other => {
+                    if let Some(Chain(owner, first, last)) = other {
+                        // SAFETY: by contract.
+                        unsafe { put_chain(owner, first, last) };
+                    }
+                    Some(Chain(owner, slot, slot))
+                }
+            };
+        }
+        if let Some(Chain(owner, first, last)) = chain {
+            // SAFETY: by contract.
+            unsafe { put_chain(owner, first, last) };
+        }
+    }
+
     /// Frees a slot that is another's, or large.
     ///
     /// # Safety
@@ -481,22 +522,32 @@ fn extend(span: &Span) -> bool {
 #[cold]
 unsafe fn put_remote(span: &Span, slot: NonNull<Header>) {
     // Acquire: the cache was made before it became the owner.
+    // SAFETY: by contract; a chain of one.
+    unsafe { put_chain(span.owner.load(Ordering::Acquire), slot, slot) };
+}
+
+/// Gives slots, chained from `first` to `last`, to a cache that owned their spans when it was asked last, or to nobody.
+///
+/// # Safety
+///
+/// The slots are in use as far as their spans know, and nobody else uses them; the cache was read with `Acquire`.
+unsafe fn put_chain(owner: *mut Cache, first: NonNull<Header>, last: NonNull<Header>) {
     // SAFETY: caches are never freed.
-    if let Some(owner) = unsafe { span.owner.load(Ordering::Acquire).as_ref() } {
+    if let Some(owner) = unsafe { owner.as_ref() } {
         let mut head = owner.remote.load(Ordering::Relaxed);
         while head != closed() {
-            // SAFETY: the slot is ours until it is pushed.
-            unsafe { slot.as_ref() }.set_meta(Meta::free(head), Ordering::Release);
-            // Release: the owner that takes the list over sees what was done to the slot.
-            match owner.remote.compare_exchange_weak(head, slot.as_ptr(), Ordering::Release, Ordering::Relaxed) {
+            // SAFETY: the slots are ours until they are pushed.
+            unsafe { last.as_ref() }.set_meta(Meta::free(head), Ordering::Release);
+            // Release: the owner that takes the list over sees what was done to the slots.
+            match owner.remote.compare_exchange_weak(head, first.as_ptr(), Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
         }
     }
-    // SAFETY: the slot is ours.
-    unsafe { slot.as_ref() }.set_meta(Meta::free(ptr::null_mut()), Ordering::Release);
-    CENTRAL.lock().put_all(slot.as_ptr());
+    // SAFETY: the slots are ours.
+    unsafe { last.as_ref() }.set_meta(Meta::free(ptr::null_mut()), Ordering::Release);
+    CENTRAL.lock().put_all(first.as_ptr());
 }
 
 impl Central {

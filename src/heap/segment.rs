@@ -161,6 +161,13 @@ impl Segment {
         (first != 0).then(|| &self.spans[first])
     }
 
+    /// Where the mark byte of an object would lie whose header has this address. For prefetches: it may be anywhere.
+    #[inline]
+    pub(crate) fn mark_address(header: *const u8) -> *const u8 {
+        let marks = std::mem::offset_of!(Segment, marks);
+        header.map_addr(|a| (a & !(SEGMENT - 1)).wrapping_add(marks + ((a & (SEGMENT - 1)) >> MARK_SHIFT)))
+    }
+
     /// The mark byte of an object.
     ///
     /// # Safety

@@ -87,6 +87,9 @@ const TOUCHED: u32 = 1;
 /// More handles than this in the shared half, and the process ends.
 const LIMIT: i32 = 1 << 26;
 
+/// What a verdict looks at. A half that was never touched needs no watch: what is done to it touches it.
+const SHARED_SEEN: u32 = SHARED | SHARED_WATCHED | GONE | TOUCHED;
+
 /// What decrements clear.
 const CLEARED_BY_OWNER: u32 = if cfg!(tracegc_break = "owner-watch") { 0 } else { WATCHED };
 const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") { 0 } else { SHARED_WATCHED };
@@ -457,6 +460,8 @@ impl Count {
 
     /// Spoils a verdict that watches.
     pub(crate) fn touch(&self) {
+        // The one if the half was untouched, the other if it was watched.
+        self.shared.fetch_or(TOUCHED, Ordering::SeqCst);
         self.shared.fetch_and(!SHARED_WATCHED, Ordering::SeqCst);
     }
 
@@ -483,15 +488,18 @@ impl Count {
     /// Reads both halves, and begins to watch them.
     pub(crate) fn watch(&self) -> Reading {
         let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) & LOCAL;
-        let shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) & (SHARED | GONE);
-        Reading { local, shared }
+        let mut shared = self.shared.load(Ordering::SeqCst);
+        if shared & TOUCHED != 0 {
+            shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) | SHARED_WATCHED;
+        }
+        Reading { local: WATCHED | local, shared: shared & SHARED_SEEN }
     }
 
     /// Whether nothing has happened since.
     pub(crate) fn is_still(&self, reading: Reading) -> bool {
         let local = self.local.load(Ordering::SeqCst) & (WATCHED | LOCAL);
-        let shared = self.shared.load(Ordering::SeqCst) & (SHARED_WATCHED | SHARED | GONE);
-        local == WATCHED | reading.local && shared == SHARED_WATCHED | reading.shared
+        let shared = self.shared.load(Ordering::SeqCst) & SHARED_SEEN;
+        local == reading.local && shared == reading.shared
     }
 
     /// Takes what says that the object was noted: the next decrement that leaves handles notes it again. True if it said so.
@@ -529,6 +537,12 @@ pub(crate) struct Halves {
 }
 
 impl Halves {
+    /// The object is dead: what is dropped is an edge of something that dies with it.
+    #[inline]
+    pub(crate) fn are_gone(self) -> bool {
+        self.shared & GONE != 0
+    }
+
     /// There is one handle, and only the owner ever counted. Others may say so of an object, too, but this is quick.
     #[inline]
     pub(crate) fn are_one(self) -> bool {

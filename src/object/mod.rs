@@ -68,6 +68,12 @@ impl Meta {
         Meta(next.cast::<()>().map_addr(|a| a | flag::FREE))
     }
 
+    /// The same object, condemned.
+    #[inline]
+    pub(crate) fn dead(self) -> Self {
+        Meta(self.0.map_addr(|a| a | flag::DEAD))
+    }
+
     /// The slot after this free one.
     #[inline]
     pub(crate) fn next(self) -> *mut Header {

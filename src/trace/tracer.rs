@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use super::Trace;
 use super::guards::Guards;
 use crate::Gc;
+use crate::collect::List;
 use crate::heap::segment::{Segment, span_of};
 use crate::heap::span::Kind;
 use crate::heap::{EPOCH, Moment};
@@ -48,7 +49,7 @@ pub struct Tracer<'a> {
     pub(crate) mode: Mode,
     pub(crate) moment: Moment,
     /// Objects that the last steps found: to explore, or to mark from.
-    pub(crate) found: Vec<NonNull<Header>>,
+    pub(crate) found: List,
     pub(crate) guards: Guards,
     /// A part of the object in hand could not be looked at.
     pub(crate) busy: bool,
@@ -136,7 +137,7 @@ impl Tracer<'_> {
         Tracer {
             mode: Mode::Count,
             moment,
-            found: Vec::new(),
+            found: List::new(),
             guards: Guards::default(),
             busy: false,
             panics: Vec::new(),
