@@ -22,8 +22,7 @@ pub(crate) unsafe fn judge(guess: &[NonNull<Header>]) -> usize {
     // The collector takes the lock of the page heap once, see *spans stay*.
     drop(PAGE_HEAP.segments());
     TRACING.with(|tracing| tracing.set(true));
-    let suspects =
-        guess.iter().copied().filter(|&header| trial::take_part(header, moment, &mut false)).collect();
+    let suspects = guess.iter().copied().filter(|&header| trial::take_part(header, moment, &mut false)).collect();
     let (condemned, _) = verdict::judge(&mut tracer, suspects);
     TRACING.with(|tracing| tracing.set(false));
     trial::Marked::Everywhere.clear();

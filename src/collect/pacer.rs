@@ -48,8 +48,8 @@ impl State {
     /// of them cost less, and garbage that they would have found is found when the heap has grown.
     fn after_candidates(&mut self, stats: &CollectStats) {
         self.productive = stats.reclaimed >= stats.traced / 2;
-        let worth = stats.reclaimed >= stats.traced / WORTH;
-        self.in_vain = if worth { 0 } else { BACK_OFF.min(self.in_vain + 1) };
+        self.worth = stats.reclaimed >= stats.traced / WORTH;
+        self.in_vain = if self.worth { 0 } else { BACK_OFF.min(self.in_vain + 1) };
         set_due(self.in_vain);
     }
 }
@@ -86,7 +86,9 @@ struct State {
     undecided: bool,
     /// The last collection of candidates was worth its time.
     productive: bool,
-    /// Collections of candidates in a row that were not.
+    /// It found at least some garbage.
+    worth: bool,
+    /// Collections of candidates in a row that did not.
     in_vain: u32,
     /// Number of collections by the thread that ended.
     rounds: u64,
@@ -102,6 +104,7 @@ static PACER: Pacer = Pacer {
         wanted: None,
         undecided: false,
         productive: true,
+        worth: false,
         in_vain: 0,
         rounds: 0,
         at_limit: 0,
@@ -252,7 +255,7 @@ pub(crate) fn shutdown() -> bool {
 
 /// Whether collections of candidates may look far: the last one was worth its time.
 pub(super) fn looks_far() -> bool {
-    PACER.state.lock().in_vain == 0
+    PACER.state.lock().worth
 }
 
 /// Follows new settings.

@@ -268,21 +268,29 @@ impl Count {
     pub(crate) fn decrement_by_owner_simply(&self, me: Owner) -> Simply {
         let local = self.local.load(Ordering::Relaxed);
         let quick = EPOCH.quick();
-        let differs = (local ^ me.0 ^ quick) & (OWNER | NOTED_IN);
-        if local & (LOCAL ^ 1) == 0 || self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
-            return Simply::Undone;
+        // Handles, if owner and note are as they should be, and far more if not. As few steps as possible wait for the load,
+        // so that a processor which waits for the memory can look further ahead.
+        let handles = (local ^ (me.0 ^ quick)) & (OWNER | NOTED_IN | LOCAL);
+        if handles.wrapping_sub(2) > LOCAL - 2 {
+            return self.decrement_quiet_simply(local, me);
         }
-        let noted = differs == 0;
-        if !noted && (differs & OWNER != 0 || local & QUIET == 0) {
+        if self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
             return Simply::Undone;
         }
         store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
         barrier::light_if_cheap();
-        if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick || !noted {
-            Simply::Done
-        } else {
-            Simply::ToNote
+        if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick { Simply::Done } else { Simply::ToNote }
+    }
+
+    /// The same for an object whose drops are not noted.
+    #[inline]
+    fn decrement_quiet_simply(&self, local: u32, me: Owner) -> Simply {
+        let handles = (local ^ (me.0 | QUIET)) & (OWNER | QUIET | LOCAL);
+        if handles.wrapping_sub(2) > LOCAL - 2 || self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
+            return Simply::Undone;
         }
+        store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
+        Simply::Done
     }
 
     /// One handle less, if this is the owner, there are others, and the collector does not know yet: the object says so now,
