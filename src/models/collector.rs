@@ -49,8 +49,10 @@ fn no_note_is_lost() {
     check("no_note_is_lost", DEAR, |log| {
         let x = Node::make(log, 0, None, None);
         x.put(x.clone());
-        let second = x.clone();
+        let (second, third) = (x.clone(), x.clone());
         drop(x);
+        // From here on the shared half says that there is a note.
+        spawn(move || drop(third)).join().unwrap();
         let mutator = spawn(move || drop(second));
         collect::modelled::local();
         mutator.join().unwrap();
