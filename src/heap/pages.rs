@@ -33,7 +33,7 @@ const SPAN_PAGES: [usize; CLASSES] = {
 /// Bytes of free segments that are kept for later.
 const RESERVE: usize = 8 * super::segment::SEGMENT;
 /// A heap of fewer segments than this is not worth large pages.
-const HUGE_FROM: usize = 16;
+const HUGE_FROM: usize = 4;
 
 /// Pages of one span of a class.
 pub(crate) fn pages_of_class(class: usize) -> usize {
