@@ -1,9 +1,9 @@
 //! Exclusive access: `get_mut`, `make_mut`, `try_unwrap`.
 //!
 //! Whoever gets `&mut` into an object, or moves its value out, must not be met by a tracer, and can move edges without
-//! touching a count. So the object is *claimed*: the flag is set and the version changed; then the claimant waits until
+//! touching a count. So the object is *claimed*: the flag is set and the watch taken away; then the claimant waits until
 //! nobody is in a reading section that may have begun before; from then on tracers pass over the object, and a verdict
-//! in which it took part finds a changed version.
+//! in which it took part finds that out.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -51,9 +51,12 @@ use crate::weak::Weak;
 /// assert_eq!(tracegc::collect().reclaimed, 2);
 /// ```
 ///
-/// A handle is one word (two for `dyn` types and slices), and `Option<Gc<T>>` has the same size. Cloning and dropping
-/// are a few plain instructions on the thread whose memory the object lies in (the
-/// one that made it, as long as that runs), and one atomic operation each elsewhere; dereferencing is one pointer.
+/// A handle is one word (two for `dyn` types and slices), and `Option<Gc<T>>` has the same size. Cloning and dropping are a
+/// few plain instructions on the thread that made the object, and an atomic operation each on others; dereferencing is
+/// one pointer. (A thread beyond the first 254 that use the crate at the same time counts as another everywhere.)
+///
+/// When two threads drop the last two handles at the same instant, neither may notice that it was the last one: the
+/// object is then destroyed by the next collection.
 #[repr(transparent)]
 pub struct Gc<T: ?Sized> {
     /// The value, which lies in a slot behind its header; with provenance over the whole segment.
@@ -86,7 +89,8 @@ impl<T: ?Sized> Deref for Gc<T> {
 impl<T: ?Sized> Clone for Gc<T> {
     /// Makes another handle to the same object.
     ///
-    /// Aborts the process at some 2^26 handles to one object.
+    /// Aborts the process at 2^26 handles to one object that were made by other threads than the object (and those that it
+    /// made beyond 2^13).
     #[inline]
     fn clone(&self) -> Self {
         let count = &self.object().count;
