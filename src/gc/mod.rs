@@ -106,10 +106,10 @@ impl<T: ?Sized> Drop for Gc<T> {
     #[inline]
     fn drop(&mut self) {
         let plain = !std::mem::needs_drop::<T>();
-        // SAFETY (both): the handle is given up, and the value is a `T`.
         match self.object().count.decrement_by_owner_simply(heap::me()) {
             Simply::Done => {}
             Simply::ToNote => collect::note(self.header(), false),
+            // SAFETY: the handle is given up, and the value is a `T`.
             Simply::Undone => unsafe { collect::reclaim::drop_handle(self.header(), plain) },
         }
     }
