@@ -6,8 +6,8 @@
 use std::ptr::NonNull;
 
 use super::pacer;
-use crate::heap::segment::{Segment, locate};
-use crate::heap::span::Kind;
+use crate::heap::segment::{SEGMENT, Segment, segment_of, span_at};
+use crate::heap::span::{Kind, Span};
 use crate::heap::{Cache, Moment, with_cache};
 use crate::object::Header;
 use crate::sync::plain::{AtomicUsize, Ordering};
@@ -125,10 +125,31 @@ pub(super) enum Noted {
     Nothing,
 }
 
-/// Looks the address of a note up, for the running collection.
-pub(super) fn slot(note: usize, moment: Moment) -> Noted {
-    let address = note & !UNFLAGGED;
-    let Some((_, span)) = locate(address) else { return Noted::Nothing };
+/// Looks the addresses of notes up, for the running collection.
+pub(super) struct Places {
+    moment: Moment,
+    /// The segment of the last address, by that address: most are in the same one.
+    last: (usize, Option<NonNull<Segment>>),
+}
+
+impl Places {
+    pub(super) fn new(moment: Moment) -> Self {
+        Places { moment, last: (0, None) }
+    }
+
+    pub(super) fn slot(&mut self, note: usize) -> Noted {
+        let address = note & !UNFLAGGED;
+        let unit = address & !(SEGMENT - 1);
+        if self.last.0 != unit {
+            // Segments stay while a collection runs.
+            self.last = (unit, segment_of(address));
+        }
+        let span = self.last.1.and_then(|segment| span_at(segment, address));
+        span.map_or(Noted::Nothing, |span| slot_in(span, address, self.moment))
+    }
+}
+
+fn slot_in(span: &Span, address: usize, moment: Moment) -> Noted {
     if !matches!(span.kind(), Kind::Small | Kind::Large) {
         return Noted::Nothing;
     }

@@ -56,17 +56,22 @@ pub(crate) struct Trial {
 /// Where marks were set.
 pub(crate) enum Marked {
     Everywhere,
-    On(List),
+    /// The first of these were noted.
+    On { objects: List, noted: usize },
 }
 
 impl Marked {
-    /// Clears the marks, for the next collection.
+    /// Clears the marks, for the next collection, and what else says that this one has looked.
     pub(crate) fn clear(self) {
         match self {
-            Marked::On(objects) => {
+            Marked::On { objects, noted } => {
                 for &object in objects.iter() {
                     // SAFETY: *marks* belong to the running collection, and segments stay while it runs.
                     unsafe { *Segment::mark(object) = 0 };
+                }
+                for object in &objects[..noted] {
+                    // SAFETY: *deferral*.
+                    unsafe { object.as_ref() }.count.take_noted_by_owner();
                 }
             }
             Marked::Everywhere => {
@@ -204,8 +209,9 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Notes) -> Trial {
 
 /// Puts the notes of live objects back that took no part: those that are claimed, or too young.
 fn put_back(notes: Notes, moment: Moment) {
+    let mut places = notes::Places::new(moment);
     let passed_over = |&note: &usize| {
-        let header = match notes::slot(note, moment) {
+        let header = match places.slot(note) {
             Noted::Old(header) => header,
             Noted::Young => return true,
             Noted::Nothing => return false,
@@ -266,8 +272,9 @@ pub(crate) fn local(
     let mut objects = List::new();
     let mut later = Vec::new();
     let mut undecided = false;
+    let mut places = notes::Places::new(moment);
     for address in notes.into_fetched() {
-        let header = match notes::slot(address, moment) {
+        let header = match places.slot(address) {
             Noted::Old(header) => header,
             Noted::Young => {
                 later.push(address);
@@ -288,7 +295,7 @@ pub(crate) fn local(
         }
         if cfg!(tracegc_break = "flag-order") {
             // Taken when the object has been looked at, below.
-        } else if !this.count.take_noted() && address & notes::UNFLAGGED == 0 {
+        } else if !this.count.take_noted_by_others() && address & notes::UNFLAGGED == 0 {
             continue;
         }
         if meta.has(flag::LEAF) {
@@ -355,7 +362,7 @@ pub(crate) fn local(
     if gave_way {
         notes::post(objects[..noted].iter().map(|header| header.addr().get() | notes::UNFLAGGED).collect());
         tracer.forget_carries();
-        return Trial { suspects: List::new(), visited: next, undecided: true, marked: Marked::On(objects) };
+        return Trial { suspects: List::new(), visited: next, undecided: true, marked: Marked::On { objects, noted } };
     }
     undecided |= next < objects.len() || !spared.is_empty();
     spared.append(&mut failures);
@@ -387,7 +394,7 @@ pub(crate) fn local(
         // SAFETY: visited by this collection.
         suspects.extend(objects.iter().copied().filter(|&h| unsafe { *mark_of(h) } & mark::LIVE == 0));
     }
-    Trial { suspects, visited: objects.len(), undecided, marked: Marked::On(objects) }
+    Trial { suspects, visited: objects.len(), undecided, marked: Marked::On { objects, noted } }
 }
 
 fn make_root(tracer: &mut Tracer<'_>, mark: &mut u8, header: NonNull<Header>) -> bool {

@@ -282,8 +282,18 @@ fn leave(segment: NonNull<Segment>, bytes: usize) {
 /// The answer is steady only while the caller keeps what lies there alive, or a collection runs that the span is
 /// older than.
 pub(crate) fn locate(addr: usize) -> Option<(NonNull<Segment>, &'static Span)> {
-    let segment = NonNull::new(place(addr, false)?.load(Ordering::Acquire))?;
+    let segment = segment_of(addr)?;
+    Some((segment, span_at(segment, addr)?))
+}
+
+/// The first half of [`locate`].
+pub(crate) fn segment_of(addr: usize) -> Option<NonNull<Segment>> {
+    NonNull::new(place(addr, false)?.load(Ordering::Acquire))
+}
+
+/// The second half of [`locate`].
+pub(crate) fn span_at(segment: NonNull<Segment>, addr: usize) -> Option<&'static Span> {
     // SAFETY: a segment in the directory is mapped; by the note above it stays.
     let span = unsafe { segment.as_ref() }.span_at(addr - segment.addr().get())?;
-    (span.kind() != super::span::Kind::Free).then_some((segment, span))
+    (span.kind() != super::span::Kind::Free).then_some(span)
 }

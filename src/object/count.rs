@@ -512,16 +512,32 @@ impl Count {
 
     /// Takes what says that the object was noted: the next decrement that leaves handles notes it again. True if it said so.
     pub(crate) fn take_noted(&self) -> bool {
+        let noted = self.take_noted_by_others();
+        self.take_noted_by_owner();
+        noted
+    }
+
+    /// The same for a collection that calls [`Count::take_noted_by_owner`] when it has decided: what the owner noted carries
+    /// the number of an earlier collection, which says that it is taken.
+    #[inline]
+    pub(crate) fn take_noted_by_others(&self) -> bool {
         let shared = self.shared.load(Ordering::Relaxed) & NOTED != 0
             && self.shared.fetch_and(!NOTED, Ordering::SeqCst) & NOTED != 0;
+        shared || self.local.load(Ordering::Relaxed) & NOTED_IN != 0
+    }
+
+    /// Takes the number of an earlier collection away, before it comes round.
+    #[inline]
+    pub(crate) fn take_noted_by_owner(&self) {
         let local = self.local.load(Ordering::Relaxed);
-        if local & NOTED_IN == 0 {
-            return shared;
+        // What was noted in the running collection is for the next one, which asks whether the object says so.
+        let running = local & NOTED_IN == now() && !cfg!(tracegc_break = "late-take");
+        if local & NOTED_IN == 0 || running || self.shared.load(Ordering::Relaxed) & GONE != 0 {
+            return;
         }
         // Where the owner is at work this may fail, or be undone. The number is that of an earlier collection then, and the
         // owner sees that; it is taken so that it does not come round.
         let _ = self.local.compare_exchange(local, local & !NOTED_IN, Ordering::SeqCst, Ordering::Relaxed);
-        true
     }
 
     /// For an object that is noted once more; true if nothing said so yet.
