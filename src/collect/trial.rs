@@ -57,7 +57,10 @@ pub(crate) struct Trial {
 pub(crate) enum Marked {
     Everywhere,
     /// The first of these were noted.
-    On { objects: List, noted: usize },
+    On {
+        objects: List,
+        noted: usize,
+    },
 }
 
 impl Marked {

@@ -7,7 +7,7 @@
 //! nothing is queued to the owner, and halves are never merged.)
 //!
 //! ```text
-//!   local    31 watched | 30 quiet | 29..22 noted in | 21..14 owner | 13..0 handles
+//!   local    31 quiet | 30..23 noted in | 22..15 owner | 14..1 handles | 0 watched
 //!   shared   31..4 handles, signed | 3 watched | 2 noted | 1 gone | 0 touched
 //! ```
 //!
@@ -58,19 +58,21 @@ use crate::heap::EPOCH;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Local: nothing happened since a verdict looked.
-const WATCHED: u32 = 1 << 31;
+const WATCHED: u32 = 1;
 
 /// Local: the owner's drops are not noted, since the object can never be in a cycle.
-const QUIET: u32 = 1 << 30;
-const NOTED_IN_SHIFT: u32 = 22;
+const QUIET: u32 = 1 << 31;
+const NOTED_IN_SHIFT: u32 = 23;
 const NOTED_IN: u32 = 0xff << NOTED_IN_SHIFT;
 /// Local: who counts here, see [`Owner`].
-const OWNER_SHIFT: u32 = 14;
+const OWNER_SHIFT: u32 = 15;
 const OWNER: u32 = 0xff << OWNER_SHIFT;
+/// Local: one handle. Nothing but the watch lies below, so that one comparison tells owner, note and at least two handles.
+const HANDLE: u32 = 2;
 /// Local: handles.
-const LOCAL: u32 = (1 << OWNER_SHIFT) - 1;
+const LOCAL: u32 = (1 << OWNER_SHIFT) - HANDLE;
 /// Local: so many that more are counted in the shared half.
-const FULL: u32 = LOCAL ^ (LOCAL >> 1);
+const FULL: u32 = 1 << (OWNER_SHIFT - 1);
 
 /// Shared: one handle. The count lies above the flags, so that no carry of it gets there.
 const ONE: u32 = 1 << 4;
@@ -98,13 +100,25 @@ const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") { 0 } els
 const DROP: Ordering = if cfg!(tracegc_break = "release") { Ordering::Acquire } else { Ordering::SeqCst };
 
 #[inline]
+fn local_handles(local: u32) -> i32 {
+    ((local & LOCAL) / HANDLE) as i32
+}
+
+#[inline]
 fn shared_handles(shared: u32) -> i32 {
     shared as i32 >> ONE.trailing_zeros()
 }
 
 #[inline]
 fn sum(local: u32, shared: u32) -> i32 {
-    (local & LOCAL) as i32 + shared_handles(shared)
+    local_handles(local) + shared_handles(shared)
+}
+
+/// Whether a local half says nothing else than this, and at least two handles.
+#[inline]
+fn has_two(local: u32, rest: u32) -> bool {
+    // Fewer than two wrap around, and so does or stays above what differs in a field that lies higher.
+    local.wrapping_sub(rest + 2 * HANDLE) <= (LOCAL | WATCHED) - 2 * HANDLE
 }
 
 /// A shared half after a decrement: nobody has watched it yet, and it is noted.
@@ -205,7 +219,7 @@ impl Count {
     #[inline]
     pub(crate) fn renew(&self, owner: Owner, leaf: bool) {
         let owner = if owner == Owner::NONE { Owner::NOBODY } else { owner.0 };
-        self.local.store(owner | if leaf { QUIET | 1 } else { 1 }, Ordering::Relaxed);
+        self.local.store(owner | if leaf { QUIET | HANDLE } else { HANDLE }, Ordering::Relaxed);
         // Release: a collector that reads it sees that the slot had been freed, see `trace::tracer::may_visit`.
         self.shared.store(0, Ordering::Release);
     }
@@ -223,7 +237,7 @@ impl Count {
         if (local ^ me.0) & (OWNER | FULL) != 0 {
             return false;
         }
-        store(&self.local, local + 1, Ordering::Release);
+        store(&self.local, local + HANDLE, Ordering::Release);
         true
     }
 
@@ -268,16 +282,14 @@ impl Count {
     pub(crate) fn decrement_by_owner_simply(&self, me: Owner) -> Simply {
         let local = self.local.load(Ordering::Relaxed);
         let quick = EPOCH.quick();
-        // Handles, if owner and note are as they should be, and far more if not. As few steps as possible wait for the load,
-        // so that a processor which waits for the memory can look further ahead.
-        let handles = (local ^ (me.0 ^ quick)) & (OWNER | NOTED_IN | LOCAL);
-        if handles.wrapping_sub(2) > LOCAL - 2 {
+        // As few steps as possible wait for the load, so that a processor which waits for the memory can look far ahead.
+        if !has_two(local, me.0 | quick) {
             return self.decrement_quiet_simply(local, me);
         }
         if self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
             return Simply::Undone;
         }
-        store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
+        store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
         barrier::light_if_cheap();
         if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick { Simply::Done } else { Simply::ToNote }
     }
@@ -285,11 +297,10 @@ impl Count {
     /// The same for an object whose drops are not noted.
     #[inline]
     fn decrement_quiet_simply(&self, local: u32, me: Owner) -> Simply {
-        let handles = (local ^ (me.0 | QUIET)) & (OWNER | QUIET | LOCAL);
-        if handles.wrapping_sub(2) > LOCAL - 2 || self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
+        if !has_two(local, me.0 | QUIET) || self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
             return Simply::Undone;
         }
-        store(&self.local, (local & !CLEARED_BY_OWNER) - 1, Ordering::Release);
+        store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
         Simply::Done
     }
 
@@ -300,11 +311,11 @@ impl Count {
         let Halves { local, shared } = halves;
         let now = now();
         let simple = (local ^ me.0) & (OWNER | QUIET) == 0
-            && local & (LOCAL ^ 1) != 0
+            && local_handles(local) > 1
             && shared & (GONE | NEGATIVE) == 0
             && local & NOTED_IN != now;
         if simple {
-            store(&self.local, ((local & !(CLEARED_BY_OWNER | NOTED_IN)) | now) - 1, Ordering::Release);
+            store(&self.local, ((local & !(CLEARED_BY_OWNER | NOTED_IN)) | now) - HANDLE, Ordering::Release);
         }
         simple
     }
@@ -335,7 +346,7 @@ impl Count {
             if shared & GONE != 0 {
                 return Dropped::Shared;
             }
-            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(SHARED_WATCHED | NOTED) == 0 {
+            if owner && sum(local, shared) == 1 || local & LOCAL == HANDLE && shared & !(SHARED_WATCHED | NOTED) == 0 {
                 if !alone() {
                     return Dropped::Careful;
                 }
@@ -348,7 +359,7 @@ impl Count {
                 let tag = if noted { local & NOTED_IN } else { now };
                 store(
                     &self.local,
-                    (local & (WATCHED ^ CLEARED_BY_OWNER | QUIET | OWNER)) | tag | ((local & LOCAL) - 1),
+                    (local & (WATCHED ^ CLEARED_BY_OWNER | QUIET | OWNER)) | tag | ((local & LOCAL) - HANDLE),
                     Ordering::Release,
                 );
                 if !noted {
@@ -416,7 +427,7 @@ impl Count {
         loop {
             let local = self.local.load(Ordering::Acquire);
             let shared = self.shared.load(Ordering::Acquire);
-            if owner && sum(local, shared) == 1 || local & LOCAL == 1 && shared & !(SHARED_WATCHED | NOTED) == 0 {
+            if owner && sum(local, shared) == 1 || local & LOCAL == HANDLE && shared & !(SHARED_WATCHED | NOTED) == 0 {
                 return Look::One { touched: shared & TOUCHED };
             }
             if owner || sum(local, shared) > 1 {
@@ -571,7 +582,7 @@ impl Halves {
     #[inline]
     pub(crate) fn are_one(self) -> bool {
         let touched = if cfg!(tracegc_break = "untouched") { SHARED | GONE } else { u32::MAX };
-        self.local & LOCAL == 1 && self.shared & touched == 0
+        self.local & LOCAL == HANDLE && self.shared & touched == 0
     }
 }
 
