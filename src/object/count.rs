@@ -1,8 +1,8 @@
 //! The count of handles to one object, in two halves, so that most threads need no read-modify-write.
 //!
-//! The thread that made the object, its *owner*, counts in the *local* half by a plain load and a plain
-//! store; all others count in the *shared* half by read-modify-writes. The number of handles is the sum; a half by itself
-//! says nothing: a handle that was counted in one may be dropped in the other, and the shared half may be negative.
+//! The thread that made the object, its *owner*, counts in the *local* half by a plain load and a plain store; all others
+//! count in the *shared* half by read-modify-writes. The number of handles is the sum; a half by itself says nothing: a
+//! handle that was counted in one may be dropped in the other, and the shared half may be negative.
 //! (Source of the idea: Choi, Shull and Torrellas, "Biased Reference Counting", PACT 2018, and Python's PEP 703. Here
 //! nothing is queued to the owner, and halves are never merged.)
 //!
@@ -15,9 +15,9 @@
 //!
 //! A verdict must know that no count operation happened between two looks at an object. It sets *watched* in both halves
 //! by read-modify-writes, and every decrement clears the bit of its half in the same store that changes the count; an
-//! increment shows by itself. "Still watched, and the same number" therefore means "no operation since": there is no number
-//! that could come round. Where the owner's store
-//! overwrites a bit that was set after its load, the verdict sees a change, and one has happened.
+//! increment shows by itself. "Still watched, and the same number" therefore means "no operation since": there is no
+//! number that could come round. Where the owner's store overwrites a bit that was set after its load, the verdict sees a
+//! change, and one has happened. A shared half that nobody has touched needs no watch: it shows the first touch.
 //!
 //! # The last handle
 //!
