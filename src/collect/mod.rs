@@ -192,6 +192,10 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     AWAITED.fetch_add(whole, Ordering::Relaxed);
     let mut collector = COLLECTOR.lock();
     AWAITED.fetch_sub(whole, Ordering::Relaxed);
+    if reach == Reach::Whole {
+        // Before it begins: whoever notes something in it tells the pacer of it.
+        pacer::whole_begins();
+    }
     // First of all: what is noted in this collection is for the next one, see `object::Count`. And a decrement that comes
     // after anything is looked at notes its object anew.
     let noted = notes::take();
@@ -201,9 +205,6 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     PAGE_HEAP.settle();
     birth.get_or_insert(moment.birth().wrapping_sub(1));
     let mut tracer = Tracer::new(moment);
-    if reach == Reach::Whole {
-        pacer::whole_begins();
-    }
     TRACING.with(|tracing| tracing.set(true));
     let trial = match reach {
         Reach::Whole => trial::whole(&mut tracer, noted),

@@ -166,10 +166,10 @@ pub(crate) fn noted_in(birth: u16) -> u32 {
     (0x80 | (u32::from(birth) & 0x7f)) << NOTED_IN_SHIFT
 }
 
-/// That of the current one.
+/// That of the current one. Whoever knows it knows what was done before that collection began.
 #[inline]
 fn now() -> u32 {
-    noted_in(EPOCH.hint().birth())
+    noted_in(EPOCH.now().birth())
 }
 
 /// What a verdict read: both halves, without what is not about handles.
