@@ -78,24 +78,24 @@ pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
 pub(crate) unsafe fn drop_rest(header: NonNull<Header>, plain: bool) {
     // SAFETY: by contract; if it was the last handle the object is ours.
     unsafe {
-        if give_up(header) {
+        if give_up(header, false) {
             last_drop(header, plain);
         }
     }
 }
 
-/// Takes a handle away; true if it was the last.
+/// Takes a handle away; true if it was the last. If all handles are given up with `exact`, one of them is.
 ///
 /// # Safety
 ///
 /// The caller gives a handle up.
 #[inline]
-pub(crate) unsafe fn give_up(header: NonNull<Header>) -> bool {
+pub(crate) unsafe fn give_up(header: NonNull<Header>, exact: bool) -> bool {
     // SAFETY: until it is taken away the handle keeps the object; afterwards it is not touched, unless it is ours.
     let this = unsafe { header.as_ref() };
     let owner = this.count.is_owned_by(heap::me());
     loop {
-        match this.decrement(owner) {
+        match this.decrement(owner, exact) {
             Dropped::Last => return true,
             Dropped::Shared => return false,
             Dropped::Noted { flagged } => {

@@ -302,7 +302,10 @@ pub(crate) fn local(
             continue;
         }
         if meta.has(flag::LEAF) {
-            if is_lost_leaf(header, moment) {
+            if this.meta(Ordering::SeqCst) != meta {
+                // The slot has another object meanwhile, whose flag may have been taken instead.
+                later.push(address | notes::UNFLAGGED);
+            } else if is_lost_leaf(header, moment) {
                 // SAFETY: found by this collection.
                 unsafe { *mark_of(header) = mark::VISITED };
                 objects.push(header);
@@ -431,11 +434,14 @@ pub(super) fn take_part(header: NonNull<Header>, moment: Moment, claimed: &mut b
         *claimed |= meta.is_live() && meta.has(flag::CLAIMED);
         return false;
     }
-    if meta.has(flag::LEAF) && !is_lost_leaf(header, moment) {
+    if meta.has(flag::LEAF) && !this.count.is_touched() {
         return false;
     }
     // The object is looked at now: a decrement from here on notes it again.
     this.count.take_noted();
+    if meta.has(flag::LEAF) && !is_lost_leaf(header, moment) {
+        return false;
+    }
     let age = moment.birth().wrapping_sub(meta.birth());
     if age > RENEW {
         this.set_birth(moment.birth().wrapping_sub(1));
@@ -445,13 +451,13 @@ pub(super) fn take_part(header: NonNull<Header>, moment: Moment, claimed: &mut b
 }
 
 /// Whether the object of a slot is a leaf that has no handles and that nobody destroys, see `object::Count`. Only one
-/// that threads other than its owner have counted can be: these are deferred like all that collections look at.
+/// that threads other than its owner have counted can be: these are deferred like all that collections look at. What says
+/// that it was noted must have been taken before.
 #[cold]
 fn is_lost_leaf(header: NonNull<Header>, moment: Moment) -> bool {
     // SAFETY: a slot of a span that is older than this collection; its header can be read.
     let this = unsafe { header.as_ref() };
     if !this.count.is_touched() || this.count.is_gone() || this.count.handles() != 0 {
-        this.count.take_noted();
         return false;
     }
     let meta = this.meta(Ordering::SeqCst);

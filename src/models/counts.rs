@@ -156,6 +156,35 @@ fn nothing_escapes_a_watch() {
     });
 }
 
+/// Somebody who asks whether his handle is the only one does not put back the watch that an operation has taken away.
+#[test]
+fn a_question_is_no_watch() {
+    check("a_question_is_no_watch", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let weak = Gc::downgrade(&x);
+        let first = x.clone();
+        let touch = spawn(move || {
+            let copy = first.clone();
+            drop(first);
+            copy
+        });
+        let other = touch.join().unwrap();
+        drop(x);
+        // SAFETY: there is a handle from here to the end.
+        let count = unsafe { &header(&other).as_ref().count };
+        let before = count.watch();
+        let mut own = other.clone();
+        drop(other);
+        let asks = spawn(move || {
+            assert!(Gc::get_mut(&mut own).is_none(), "there is a weak pointer");
+            own
+        });
+        let own = asks.join().unwrap();
+        assert!(!count.is_still(before), "a handle was made and another dropped");
+        drop((own, weak));
+    });
+}
+
 /// The owner's thread ends, and another takes its memory over and counts there as the owner; a third one has handles.
 #[test]
 fn an_object_changes_its_owner() {

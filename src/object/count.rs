@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!   local    31 quiet | 30..23 noted in | 22..15 owner | 14..1 handles | 0 watched
-//!   shared   31..4 handles, signed | 3 watched | 2 noted | 1 gone | 0 touched
+//!   shared   31..5 handles, signed | 4 asked | 3 watched | 2 noted | 1 gone | 0 touched
 //! ```
 //!
 //! # Watching
@@ -27,7 +27,7 @@
 //!
 //! - the owner, if the sum is one: its own half is exact, and of the shared half it may miss only what it has not heard of;
 //! - anybody, if the local half says one (read first) and the shared half was never touched;
-//! - anybody, if the sum is one while both halves are watched at the same time.
+//! - anybody, if the sum is one, and the shared half, read first and *asked* about, is still the same when the object ends.
 //!
 //! `docs/ARCHITECTURE.md`, "Two halves", has the argument. The object is *gone* from then on. If the owner and another
 //! thread each give one of the last two handles up at the same time, neither may see that the other did: the sum is zero
@@ -55,6 +55,7 @@
 
 use crate::barrier;
 use crate::heap::EPOCH;
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Local: nothing happened since a verdict looked.
@@ -75,9 +76,11 @@ const LOCAL: u32 = (1 << OWNER_SHIFT) - HANDLE;
 const FULL: u32 = 1 << (OWNER_SHIFT - 1);
 
 /// Shared: one handle. The count lies above the flags, so that no carry of it gets there.
-const ONE: u32 = 1 << 4;
+const ONE: u32 = 1 << 5;
 const SHARED: u32 = !(ONE - 1);
 const NEGATIVE: u32 = 1 << 31;
+/// Shared: nothing happened since somebody asked whether there is one handle.
+const ASKED: u32 = 16;
 /// Shared: nothing happened since a verdict looked.
 const SHARED_WATCHED: u32 = 8;
 /// Shared: there is a note that the collector has not taken.
@@ -87,14 +90,31 @@ const GONE: u32 = 2;
 /// Shared: somebody has counted here.
 const TOUCHED: u32 = 1;
 /// More handles than this in the shared half, and the process ends.
-const LIMIT: i32 = 1 << 26;
+const LIMIT: i32 = 1 << 25;
 
 /// What a verdict looks at. A half that was never touched needs no watch: what is done to it touches it.
 const SHARED_SEEN: u32 = SHARED | SHARED_WATCHED | GONE | TOUCHED;
 
 /// What decrements clear.
 const CLEARED_BY_OWNER: u32 = if cfg!(tracegc_break = "owner-watch") { 0 } else { WATCHED };
-const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") { 0 } else { SHARED_WATCHED };
+const CLEARED_BY_OTHERS: u32 = if cfg!(tracegc_break = "shared-watch") {
+    ASKED
+} else if cfg!(tracegc_break = "asked") {
+    SHARED_WATCHED
+} else {
+    SHARED_WATCHED | ASKED
+};
+/// What does not tell that somebody has counted.
+const MARKS: u32 = ASKED | SHARED_WATCHED | NOTED;
+
+/// One of these is held while somebody asks: a second one who asks about the same object would set the mark again that an
+/// operation in between has cleared.
+#[cfg(not(any(loom, shuttle)))]
+static ASKING: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
+#[cfg(any(loom, shuttle))]
+crate::sync::global! {
+    static ASKING: [Mutex<()>; 1] = [Mutex::new(())];
+}
 
 /// The ordering of a shared decrement.
 const DROP: Ordering = if cfg!(tracegc_break = "release") { Ordering::Acquire } else { Ordering::SeqCst };
@@ -183,7 +203,9 @@ impl Reading {
     /// Number of handles.
     #[inline]
     pub(crate) fn handles(self) -> u64 {
-        u64::try_from(sum(self.local, self.shared)).unwrap_or(0)
+        // The local half of what is gone says anything.
+        let gone = self.shared & GONE != 0;
+        if gone { 0 } else { u64::try_from(sum(self.local, self.shared)).unwrap_or(0) }
     }
 }
 
@@ -337,23 +359,23 @@ impl Count {
     }
 
     /// One handle less. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from which
-    /// another could be made.
-    pub(crate) fn decrement(&self, owner: bool, alone: impl Fn() -> bool) -> Dropped {
+    /// another could be made. If all handles are given up with `exact`, one of those who do it learns that it was the last;
+    /// the owner takes a read-modify-write for that as well.
+    pub(crate) fn decrement(&self, owner: bool, exact: bool, alone: impl Fn() -> bool) -> Dropped {
         loop {
-            // The local half first, see `decrement_shared`.
-            let local = self.local.load(Ordering::Acquire);
-            let shared = self.shared.load(Ordering::Acquire);
+            let Halves { local, shared } = if exact { self.halves_shared_first() } else { self.halves() };
             if shared & GONE != 0 {
                 return Dropped::Shared;
             }
-            if owner && sum(local, shared) == 1 || local & LOCAL == HANDLE && shared & !(SHARED_WATCHED | NOTED) == 0 {
+            let untouched = !exact && local & LOCAL == HANDLE && shared & !MARKS == 0;
+            if owner && sum(local, shared) == 1 || untouched {
                 if !alone() {
                     return Dropped::Careful;
                 }
                 self.end(shared & TOUCHED);
                 return Dropped::Last;
             }
-            if owner && local & LOCAL != 0 {
+            if owner && !exact && local & LOCAL != 0 {
                 let now = now();
                 let noted = local & QUIET != 0 || local & NOTED_IN == now;
                 let tag = if noted { local & NOTED_IN } else { now };
@@ -370,31 +392,53 @@ impl Count {
                     false => Dropped::Shared,
                 };
             }
-            let shared = if cfg!(tracegc_break = "snapshot") && sum(local, shared) == 1 {
+            if sum(local, shared) > 1 {
+                // With `exact`, unchanged since before the local half was read.
+                if self.shared.compare_exchange_weak(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok() {
+                    return if shared & NOTED == 0 { Dropped::Noted { flagged: true } } else { Dropped::Shared };
+                }
+                continue;
+            }
+            if cfg!(tracegc_break = "snapshot") && sum(local, shared) == 1 {
                 self.end(shared & TOUCHED);
                 return Dropped::Last;
-            } else if sum(local, shared) > 1 {
-                shared
-            } else {
-                // It may be the last one: both halves are looked at in one moment.
-                let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
-                let shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) | SHARED_WATCHED;
-                match sum(local, shared) {
-                    1 if !alone() => return Dropped::Careful,
-                    1 => {
-                        if self.local.load(Ordering::SeqCst) == local && self.go(shared) {
-                            return Dropped::Last;
-                        }
-                        continue;
-                    }
-                    2.. => shared,
-                    _ => continue,
-                }
-            };
-            if self.shared.compare_exchange_weak(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok() {
-                return if shared & NOTED == 0 { Dropped::Noted { flagged: true } } else { Dropped::Shared };
+            }
+            match self.ask(&alone) {
+                Asked::Last => return Dropped::Last,
+                Asked::Careful => return Dropped::Careful,
+                Asked::Again => {}
             }
         }
+    }
+
+    /// As [`Count::halves`], the other way round.
+    fn halves_shared_first(&self) -> Halves {
+        let shared = self.shared.load(Ordering::Acquire);
+        let local = self.local.load(Ordering::Acquire);
+        Halves { local, shared }
+    }
+
+    /// Runs `f` while nobody else asks about the object.
+    fn asking<R>(&self, f: impl FnOnce() -> R) -> R {
+        let stripe = std::ptr::from_ref(self).addr() / 32 % ASKING.len();
+        let _alone = if cfg!(tracegc_break = "one-asks") { None } else { Some(ASKING[stripe].lock()) };
+        f()
+    }
+
+    /// Ends the object if the caller, another thread than the owner, has the only handle.
+    #[cold]
+    fn ask(&self, alone: &impl Fn() -> bool) -> Asked {
+        self.asking(|| {
+            let shared = self.shared.fetch_or(ASKED, Ordering::SeqCst) | ASKED;
+            if sum(self.local.load(Ordering::SeqCst), shared) != 1 {
+                return Asked::Again;
+            }
+            if !alone() {
+                return Asked::Careful;
+            }
+            // If the shared half is still this, the two were read in one moment.
+            if self.go(shared) { Asked::Last } else { Asked::Again }
+        })
     }
 
     /// Takes the last handle away, if it is the last: its holder asks, and nothing makes another one meanwhile but from
@@ -407,8 +451,8 @@ impl Count {
                     self.end(touched);
                     return true;
                 }
-                Look::Watched { shared } => {
-                    if self.go(shared) {
+                Look::Perhaps => {
+                    if self.ask(&|| true) == Asked::Last {
                         return true;
                     }
                 }
@@ -419,26 +463,33 @@ impl Count {
     /// True if there is one handle, which is the caller's, and nothing that could make another: the object has no weak
     /// pointers, as the caller will check *after* this.
     pub(crate) fn is_one(&self, owner: bool) -> bool {
-        !matches!(self.look(owner), Look::Other)
+        match self.look(owner) {
+            Look::Other => false,
+            Look::One { .. } => true,
+            Look::Perhaps => self.asking(|| {
+                loop {
+                    let shared = self.shared.fetch_or(ASKED, Ordering::SeqCst) | ASKED;
+                    let local = self.local.load(Ordering::SeqCst);
+                    if cfg!(tracegc_break = "own-marks") {
+                        self.local.fetch_or(WATCHED, Ordering::SeqCst);
+                        self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst);
+                        return sum(local, shared) == 1;
+                    }
+                    if self.shared.load(Ordering::SeqCst) == shared {
+                        return sum(local, shared) == 1;
+                    }
+                }
+            }),
+        }
     }
 
     /// Looks for another handle than the caller's.
     fn look(&self, owner: bool) -> Look {
-        loop {
-            let local = self.local.load(Ordering::Acquire);
-            let shared = self.shared.load(Ordering::Acquire);
-            if owner && sum(local, shared) == 1 || local & LOCAL == HANDLE && shared & !(SHARED_WATCHED | NOTED) == 0 {
-                return Look::One { touched: shared & TOUCHED };
-            }
-            if owner || sum(local, shared) > 1 {
-                return Look::Other;
-            }
-            let local = self.local.fetch_or(WATCHED, Ordering::SeqCst) | WATCHED;
-            let shared = self.shared.fetch_or(SHARED_WATCHED, Ordering::SeqCst) | SHARED_WATCHED;
-            if self.local.load(Ordering::SeqCst) == local && self.shared.load(Ordering::SeqCst) == shared {
-                return if sum(local, shared) == 1 { Look::Watched { shared } } else { Look::Other };
-            }
+        let Halves { local, shared } = self.halves();
+        if owner && sum(local, shared) == 1 || local & LOCAL == HANDLE && shared & !MARKS == 0 {
+            return Look::One { touched: shared & TOUCHED };
         }
+        if owner || sum(local, shared) > 1 { Look::Other } else { Look::Perhaps }
     }
 
     /// Ends an object whose only handle is the caller's.
@@ -601,8 +652,19 @@ enum Look {
     Other,
     /// There is none, and there will be none. Whether others have ever counted.
     One { touched: u32 },
-    /// There is none, as long as the shared half stays this.
-    Watched { shared: u32 },
+    /// It takes a closer look.
+    Perhaps,
+}
+
+/// What came of asking whether there is one handle.
+#[derive(PartialEq, Eq)]
+enum Asked {
+    /// There was, and the object is gone.
+    Last,
+    /// There is, but there may be weak pointers.
+    Careful,
+    /// There was another, or something happened meanwhile.
+    Again,
 }
 
 /// Whether a collection has begun since the object was noted, seen after a store to its local half.

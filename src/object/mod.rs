@@ -152,11 +152,11 @@ impl Header {
         unsafe { header.cast::<u8>().add(HEADER) }
     }
 
-    /// Takes one handle away; `owner` if the caller is.
+    /// Takes one handle away; `owner` if the caller is. For `exact` see [`Count::decrement`].
     #[inline]
-    pub(crate) fn decrement(&self, owner: bool) -> Dropped {
+    pub(crate) fn decrement(&self, owner: bool, exact: bool) -> Dropped {
         // Relaxed: read after the count, which was read with Acquire: if there are weak pointers, the flag is seen.
-        self.count.decrement(owner, || !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
+        self.count.decrement(owner, exact, || !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
     }
 
     #[inline]

@@ -165,6 +165,10 @@ impl Tracer<'_> {
         if gone || !meta.is_live() || meta.has(flag::CLAIMED) {
             return false;
         }
+        if meta.has(flag::LEAF) && !cfg!(tracegc_break = "leaves") {
+            // Nothing of it is looked at: exclusive access to a leaf is not claimed.
+            return true;
+        }
         self.busy = false;
         self.current = Some(header);
         // SAFETY: the value is there: the object is live, and cannot die or be claimed within the section.
