@@ -237,7 +237,7 @@ impl<T: 'static> Gc<T> {
         let this = std::mem::ManuallyDrop::new(this);
         let header = this.header();
         // SAFETY: the handle is given up.
-        if !unsafe { collect::reclaim::give_up(header, true) } {
+        if !unsafe { collect::reclaim::give_up(header, !cfg!(tracegc_break = "exact")) } {
             return None;
         }
         if !this.object().meta(Ordering::Acquire).has(flag::LEAF) {

@@ -89,7 +89,7 @@ impl<T: ?Sized> Deref for Gc<T> {
 impl<T: ?Sized> Clone for Gc<T> {
     /// Makes another handle to the same object.
     ///
-    /// Aborts the process at 2^26 handles to one object that were made by other threads than the object (and those that it
+    /// Aborts the process at 2^25 handles to one object that were made by other threads than the object (and those that it
     /// made beyond 2^13).
     #[inline]
     fn clone(&self) -> Self {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::support::{Address, BOTH, DEAR, Node, Plan, check, header, judge, spawn};
+use crate::object::{Count, Dropped, Owner};
 use crate::sync::Mutex;
 use crate::{Gc, collect};
 
@@ -153,6 +154,37 @@ fn nothing_escapes_a_watch() {
                 second = Some(thread.join().unwrap());
             });
         }
+    });
+}
+
+/// The owner and another thread each give one of the last two handles up for the value: one of them gets it.
+#[test]
+fn into_inner_by_both() {
+    check("into_inner_by_both", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let other = x.clone();
+        let mutator = spawn(move || Gc::into_inner(other).is_some());
+        let own = Gc::into_inner(x).is_some();
+        let others = mutator.join().unwrap();
+        assert!(own != others, "one of the two");
+    });
+}
+
+/// Whoever asks whether his handle is the only one, and then ends the object, notices what others did in between.
+#[test]
+fn nothing_escapes_a_question() {
+    check("nothing_escapes_a_question", DEAR, |_| {
+        let count = Count::none();
+        count.renew(Owner::NONE, false);
+        // The half is touched, and there is one handle.
+        count.increment();
+        assert!(count.decrement(false, false, || true) != Dropped::Last);
+        let made_and_dropped = || {
+            count.increment();
+            assert!(count.decrement(false, false, || true) != Dropped::Last, "there is another");
+        };
+        assert!(!count.ends_in_spite_of(made_and_dropped), "a handle was made and dropped");
+        assert!(count.ends_in_spite_of(|| ()), "there is one handle");
     });
 }
 

@@ -165,7 +165,7 @@ impl Tracer<'_> {
         if gone || !meta.is_live() || meta.has(flag::CLAIMED) {
             return false;
         }
-        if meta.has(flag::LEAF) && !cfg!(tracegc_break = "leaves") {
+        if meta.has(flag::LEAF) {
             // Nothing of it is looked at: exclusive access to a leaf is not claimed.
             return true;
         }
