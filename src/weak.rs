@@ -82,9 +82,6 @@ impl<T: ?Sized> Weak<T> {
 
     /// A handle to the object, if it is alive. Never `None` while there is a handle elsewhere.
     ///
-    /// When two threads have dropped the last two handles at the same instant, the object may live on until the next
-    /// collection, and be upgraded to until then (see [`Gc`]).
-    ///
     /// ```
     /// use tracegc::Gc;
     ///

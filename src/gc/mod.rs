@@ -56,7 +56,7 @@ use crate::weak::Weak;
 /// one pointer. (A thread beyond the first 254 that use the crate at the same time counts as another everywhere.)
 ///
 /// When two threads drop the last two handles at the same instant, neither may notice that it was the last one: the
-/// object is then destroyed by the next collection.
+/// object is then destroyed by the next collection. (Not so where there are [`Weak`] pointers or cleanups.)
 #[repr(transparent)]
 pub struct Gc<T: ?Sized> {
     /// The value, which lies in a slot behind its header; with provenance over the whole segment.
@@ -89,7 +89,7 @@ impl<T: ?Sized> Deref for Gc<T> {
 impl<T: ?Sized> Clone for Gc<T> {
     /// Makes another handle to the same object.
     ///
-    /// Aborts the process at 2^25 handles to one object that were made by other threads than the object (and those that it
+    /// Aborts the process at some 32 million handles to one object that were made by other threads than the object (and those that it
     /// made beyond 2^13).
     #[inline]
     fn clone(&self) -> Self {

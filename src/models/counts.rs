@@ -170,6 +170,22 @@ fn into_inner_by_both() {
     });
 }
 
+/// The owner and another thread each drop one of the last two handles to an object with a weak pointer: it is dead when
+/// both have, without a collection.
+#[test]
+fn the_last_two_go_and_a_weak_pointer_stays() {
+    check("the_last_two_go_and_a_weak_pointer_stays", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let weak = Gc::downgrade(&x);
+        let other = x.clone();
+        let mutator = spawn(move || drop(other));
+        drop(x);
+        mutator.join().unwrap();
+        assert!(weak.upgrade().is_none());
+        assert_eq!(log.deaths(0), 1, "nobody destroys it");
+    });
+}
+
 /// Whoever asks whether his handle is the only one, and then ends the object, notices what others did in between.
 #[test]
 fn nothing_escapes_a_question() {

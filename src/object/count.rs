@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!   local    31 quiet | 30..23 noted in | 22..15 owner | 14..1 handles | 0 watched
-//!   shared   31..5 handles, signed | 4 asked | 3 watched | 2 noted | 1 gone | 0 touched
+//!   shared   31..6 handles, signed | 5 exact | 4 asked | 3 watched | 2 noted | 1 gone | 0 touched
 //! ```
 //!
 //! # Watching
@@ -76,9 +76,11 @@ const LOCAL: u32 = (1 << OWNER_SHIFT) - HANDLE;
 const FULL: u32 = 1 << (OWNER_SHIFT - 1);
 
 /// Shared: one handle. The count lies above the flags, so that no carry of it gets there.
-const ONE: u32 = 1 << 5;
+const ONE: u32 = 1 << 6;
 const SHARED: u32 = !(ONE - 1);
 const NEGATIVE: u32 = 1 << 31;
+/// Shared: the owner, too, gives handles up here, so that the last one is noticed. The object has weak pointers or cleanups.
+const EXACT: u32 = 32;
 /// Shared: nothing happened since somebody asked whether there is one handle.
 const ASKED: u32 = 16;
 /// Shared: nothing happened since a verdict looked.
@@ -90,7 +92,7 @@ const GONE: u32 = 2;
 /// Shared: somebody has counted here.
 const TOUCHED: u32 = 1;
 /// More handles than this in the shared half, and the process ends.
-const LIMIT: i32 = 1 << 25;
+const LIMIT: i32 = (1 << 25) - (1 << 20);
 
 /// What a verdict looks at. A half that was never touched needs no watch: what is done to it touches it.
 const SHARED_SEEN: u32 = SHARED | SHARED_WATCHED | GONE | TOUCHED;
@@ -308,7 +310,7 @@ impl Count {
         if !has_two(local, me.0 | quick) {
             return self.decrement_quiet_simply(local, me);
         }
-        if self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
+        if self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE | EXACT) != 0 {
             return Simply::Undone;
         }
         store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
@@ -319,7 +321,8 @@ impl Count {
     /// The same for an object whose drops are not noted.
     #[inline]
     fn decrement_quiet_simply(&self, local: u32, me: Owner) -> Simply {
-        if !has_two(local, me.0 | QUIET) || self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE) != 0 {
+        let unlike = GONE | NEGATIVE | EXACT;
+        if !has_two(local, me.0 | QUIET) || self.shared.load(Ordering::Relaxed) & unlike != 0 {
             return Simply::Undone;
         }
         store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
@@ -334,7 +337,7 @@ impl Count {
         let now = now();
         let simple = (local ^ me.0) & (OWNER | QUIET) == 0
             && local_handles(local) > 1
-            && shared & (GONE | NEGATIVE) == 0
+            && shared & (GONE | NEGATIVE | EXACT) == 0
             && local & NOTED_IN != now;
         if simple {
             store(&self.local, ((local & !(CLEARED_BY_OWNER | NOTED_IN)) | now) - HANDLE, Ordering::Release);
@@ -342,11 +345,12 @@ impl Count {
         simple
     }
 
-    /// One handle less, by another thread than the owner, if that is simple: there are others, and the collector knows.
+    /// One handle less in the shared half, if the caller is to count there, and that is simple: there are others, and the
+    /// collector knows.
     #[inline]
     pub(crate) fn decrement_shared_simply(&self, halves: Halves, me: Owner) -> bool {
         let Halves { local, shared } = halves;
-        local & OWNER != me.0
+        (local & OWNER != me.0 || shared & EXACT != 0)
             && sum(local, shared) > 1
             && shared & (NOTED | GONE) == NOTED
             && self.shared.compare_exchange(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok()
@@ -367,6 +371,7 @@ impl Count {
             if shared & GONE != 0 {
                 return Dropped::Shared;
             }
+            let exact = exact || shared & EXACT != 0 && !cfg!(tracegc_break = "exact-specials");
             let untouched = !exact && local & LOCAL == HANDLE && shared & !MARKS == 0;
             if owner && sum(local, shared) == 1 || untouched {
                 if !alone() {
@@ -409,6 +414,11 @@ impl Count {
                 Asked::Again => {}
             }
         }
+    }
+
+    /// From here on the last handle is noticed whoever gives it up, if those who do have heard of this.
+    pub(crate) fn make_exact(&self) {
+        self.shared.fetch_or(EXACT, Ordering::SeqCst);
     }
 
     /// As [`Count::halves`], the other way round.

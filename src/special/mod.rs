@@ -61,7 +61,7 @@ impl Record {
         let raw = Arc::into_raw(this.clone()).cast_mut();
         place.store(raw.cast(), Ordering::Release);
         // SAFETY: by contract.
-        unsafe { header.as_ref() }.set_flags(flag::SPECIALS);
+        unsafe { flag_specials(header) };
         this.state.lock().object = Some(header);
     }
 
@@ -82,7 +82,7 @@ impl Record {
             match place.compare_exchange(ptr::null_mut(), raw.cast(), Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     // SAFETY: as above.
-                    unsafe { header.as_ref() }.set_flags(flag::SPECIALS);
+                    unsafe { flag_specials(header) };
                     found = raw;
                 }
                 Err(other) => {
@@ -174,6 +174,18 @@ impl Record {
         let _state = self.state.lock();
         ticket.0.load(Ordering::Relaxed) != Ticket::GONE
     }
+}
+
+/// Says in its header that an object has a record.
+///
+/// # Safety
+///
+/// The object is alive, and stays so during the call.
+unsafe fn flag_specials(header: NonNull<Header>) {
+    // SAFETY: by contract.
+    let object = unsafe { header.as_ref() };
+    object.set_flags(flag::SPECIALS);
+    object.count.make_exact();
 }
 
 impl State {
