@@ -52,8 +52,8 @@ pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
             let me = heap::me();
             if halves.are_gone() {
                 // An edge to something that dies with what held it.
-            } else if this.count.decrement_by_owner_and_note(halves, me) {
-                notes::note(header, true);
+            } else if let Some(Dropped::Noted { flagged }) = this.count.decrement_by_owner_and_note(halves, me) {
+                notes::note(header, flagged);
             } else if !this.count.decrement_shared_simply(halves, me) {
                 drop_rest(header, plain);
             }

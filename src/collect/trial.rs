@@ -221,7 +221,8 @@ fn put_back(notes: Notes, moment: Moment) {
         };
         // SAFETY: a slot of a span that is older than this collection.
         let (mark, meta) = unsafe { (mark_of(header), header.as_ref().meta(Ordering::SeqCst)) };
-        *mark & mark::VISITED == 0 && meta.is_live() && !meta.has(flag::LEAF)
+        let comes_later = !meta.has(flag::LEAF) || !moment.may_trace(meta.birth());
+        *mark & mark::VISITED == 0 && meta.is_live() && comes_later
     };
     let back: Vec<usize> = notes.into_fetched().filter(passed_over).collect();
     if !back.is_empty() {

@@ -332,7 +332,7 @@ impl Count {
     /// One handle less, if this is the owner, there are others, and the collector does not know yet: the object says so now,
     /// and the caller must leave a note.
     #[inline]
-    pub(crate) fn decrement_by_owner_and_note(&self, halves: Halves, me: Owner) -> bool {
+    pub(crate) fn decrement_by_owner_and_note(&self, halves: Halves, me: Owner) -> Option<Dropped> {
         let Halves { local, shared } = halves;
         let now = now();
         let simple = (local ^ me.0) & (OWNER | QUIET) == 0
@@ -342,7 +342,7 @@ impl Count {
         if simple {
             store(&self.local, ((local & !(CLEARED_BY_OWNER | NOTED_IN)) | now) - HANDLE, Ordering::Release);
         }
-        simple
+        simple.then(|| Dropped::Noted { flagged: !begun_since(now) })
     }
 
     /// One handle less in the shared half, if the caller is to count there, and that is simple: there are others, and the
@@ -350,6 +350,8 @@ impl Count {
     #[inline]
     pub(crate) fn decrement_shared_simply(&self, halves: Halves, me: Owner) -> bool {
         let Halves { local, shared } = halves;
+        // As in `decrement`.
+        let local = if shared & EXACT != 0 { self.local.load(Ordering::Acquire) } else { local };
         (local & OWNER != me.0 || shared & EXACT != 0)
             && sum(local, shared) > 1
             && shared & (NOTED | GONE) == NOTED
@@ -371,7 +373,10 @@ impl Count {
             if shared & GONE != 0 {
                 return Dropped::Shared;
             }
-            let exact = exact || shared & EXACT != 0 && !cfg!(tracegc_break = "exact-specials");
+            let told = !exact && shared & EXACT != 0 && !cfg!(tracegc_break = "exact-specials");
+            // The shared half first: it is compared when the handle is given up.
+            let local = if told { self.local.load(Ordering::Acquire) } else { local };
+            let exact = exact || told;
             let untouched = !exact && local & LOCAL == HANDLE && shared & !MARKS == 0;
             if owner && sum(local, shared) == 1 || untouched {
                 if !alone() {
@@ -390,7 +395,7 @@ impl Count {
                     Ordering::Release,
                 );
                 if !noted {
-                    return Dropped::Noted { flagged: true };
+                    return Dropped::Noted { flagged: !begun_since(now) };
                 }
                 return match local & QUIET == 0 && begun_since(local) {
                     true => Dropped::Noted { flagged: false },

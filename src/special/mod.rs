@@ -92,6 +92,12 @@ impl Record {
                 }
             }
         }
+        // SAFETY: by contract. Whoever has put the record there may not have come to it yet.
+        unsafe {
+            if !header.as_ref().meta(Ordering::Acquire).has(flag::SPECIALS) {
+                flag_specials(header);
+            }
+        }
         // SAFETY: the table owns a reference, for as long as the object lives.
         unsafe {
             Arc::increment_strong_count(found);
@@ -184,8 +190,9 @@ impl Record {
 unsafe fn flag_specials(header: NonNull<Header>) {
     // SAFETY: by contract.
     let object = unsafe { header.as_ref() };
-    object.set_flags(flag::SPECIALS);
+    // In this order: whoever sees the one flag sees the other.
     object.count.make_exact();
+    object.set_flags(flag::SPECIALS);
 }
 
 impl State {
