@@ -220,7 +220,8 @@ impl<T: 'static> Gc<T> {
 
     /// Moves the value out, if this is the only handle; otherwise gives the handle up. Of several threads that do this
     /// at once to the last handles of an object, one gets the value, as with
-    /// [`Arc::into_inner`](std::sync::Arc::into_inner).
+    /// [`Arc::into_inner`](std::sync::Arc::into_inner); one that is merely dropped at the same instant may leave it to the
+    /// collector.
     ///
     /// ```
     /// use tracegc::Gc;

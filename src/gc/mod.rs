@@ -56,7 +56,8 @@ use crate::weak::Weak;
 /// one pointer. (A thread beyond the first 254 that use the crate at the same time counts as another everywhere.)
 ///
 /// When two threads drop the last two handles at the same instant, neither may notice that it was the last one: the
-/// object is then destroyed by the next collection. (Not so where there are [`Weak`] pointers or cleanups.)
+/// object is then destroyed by the next collection. (Not so where there are [`Weak`] pointers or
+/// cleanups, unless the first of these is being added at that very moment.)
 #[repr(transparent)]
 pub struct Gc<T: ?Sized> {
     /// The value, which lies in a slot behind its header; with provenance over the whole segment.
