@@ -321,7 +321,7 @@ fn work() {
         state.wanted = None;
         drop(state);
         let stats = super::background(reach);
-        rested = Instant::now() + 4 * now.elapsed();
+        let took = now.elapsed();
         used_then = PAGE_HEAP.object_bytes();
         state = PACER.state.lock();
         state.undecided |= stats.undecided;
@@ -329,6 +329,8 @@ fn work() {
         if reach == Reach::Candidates && stats.traced > 0 {
             state.after_candidates(&stats);
         }
+        let rest = if reach == Reach::Candidates && state.productive { Duration::ZERO } else { 4 * took };
+        rested = Instant::now() + rest;
         let due = PACER.due.load(Ordering::Relaxed);
         let pressed = state.productive && notes::count() >= PRESSURE * due;
         PACER.pressed.store(pressed, Ordering::Relaxed);

@@ -9,7 +9,9 @@ use std::ptr::NonNull;
 
 use super::verdict::Condemned;
 use super::{burials, notes};
+use crate::barrier;
 use crate::cleanup;
+use crate::heap::class::NO_CLASS;
 use crate::heap::{self, Cache, EPOCH, with_cache};
 use crate::object::{Dropped, Header, Meta, flag};
 use crate::special::{self, Farewell, Record};
@@ -50,7 +52,9 @@ pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
         let halves = this.count.halves();
         if !halves.are_one() {
             let me = heap::me();
-            if halves.are_gone() {
+            if !plain && this.count.decrement_by_owner_quietly(me) {
+                // A value with drop glue that can hold no handles.
+            } else if halves.are_gone() {
                 // An edge to something that dies with what held it.
             } else if let Some(Dropped::Noted { flagged }) = this.count.decrement_by_owner_and_note(halves, me) {
                 notes::note(header, flagged);
@@ -130,22 +134,23 @@ pub(crate) unsafe fn last_drop(header: NonNull<Header>, plain: bool) {
 /// As for `last_drop`; `meta` is the object's, but for its birth, which may be older.
 #[inline(always)]
 unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
-    let running = EPOCH.now().running() && !cfg!(tracegc_break = "deferral");
+    let calm = EPOCH.is_calm();
     match heap::cache() {
         // SAFETY: by contract.
-        Some(cache) if !running => unsafe { reclaim(cache, header, meta, plain) },
+        Some(cache) if calm => unsafe { reclaim(cache, header, meta, plain) },
         // SAFETY: by contract.
         _ => unsafe { last_drop_while_running(header, plain) },
     }
 }
 
-/// The last drop while a collection runs, or on a thread that has no cache.
+/// The last drop while a collection runs, or where barriers are dear, or on a thread that has no cache.
 ///
 /// # Safety
 ///
 /// As for `last_drop`.
 #[inline(never)]
 unsafe fn last_drop_while_running(header: NonNull<Header>, plain: bool) {
+    barrier::light();
     // Read after the zero, since collections renew births until then: one that sees the zero does not, and one that does
     // not see it takes the birth before and the birth after for the same.
     // SAFETY: by contract the object is ours.
@@ -171,7 +176,7 @@ unsafe fn last_drop_while_running(header: NonNull<Header>, plain: bool) {
 unsafe fn reclaim(cache: &Cache, header: NonNull<Header>, meta: Meta, plain: bool) {
     if !meta.has(flag::SPECIALS) && (plain || !meta.info().needs_drop) {
         // SAFETY: by contract; there is no drop glue, nor anybody to tell.
-        unsafe { cache.free(header) };
+        unsafe { cache.free_of(header, meta.info().class) };
     } else if cache.local.reclaiming.get() {
         // SAFETY: *owner fields*: only this thread uses them, and nothing here calls back.
         let dying = unsafe { &mut *cache.local.dying.get() };
@@ -273,9 +278,10 @@ unsafe fn drain(cache: &Cache, first: Option<NonNull<Header>>, panics: &mut Vec<
                 // SAFETY: as above.
                 unsafe { destroy(cache, header) };
             } else {
-                let _end = Slot { cache, header };
+                let info = meta.info();
+                let _end = Slot { cache, header, class: info.class };
                 // SAFETY: as above; the value is there.
-                unsafe { (meta.info().drop)(Header::value(header)) };
+                unsafe { (info.drop)(Header::value(header)) };
             }
         }
     });
@@ -299,13 +305,14 @@ fn guarded(panics: &mut Vec<Payload>, mut work: impl FnMut()) {
 struct Slot<'a> {
     cache: &'a Cache,
     header: NonNull<Header>,
+    class: u8,
 }
 
 impl Drop for Slot<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the value is gone, and the object was the owner's.
-        unsafe { self.cache.free(self.header) };
+        unsafe { self.cache.free_of(self.header, self.class) };
     }
 }
 
@@ -331,7 +338,7 @@ unsafe fn destroy(cache: &Cache, header: NonNull<Header>) {
     unsafe {
         let meta = header.as_ref().meta(Ordering::Acquire);
         let _last = Goodbye(if meta.has(flag::SPECIALS) { special::clear(header) } else { None });
-        let _end = Slot { cache, header };
+        let _end = Slot { cache, header, class: NO_CLASS };
         if !meta.has(flag::DEAD) && meta.info().needs_drop {
             (meta.info().drop)(Header::value(header));
         }

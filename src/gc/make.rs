@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 
 use super::Gc;
 use crate::collect;
-use crate::heap::class::{Fit, fit};
+use crate::heap::class::{Fit, NO_CLASS, fit};
 use crate::heap::{self, EPOCH, with_cache};
 use crate::object::{HEADER, Header, Meta, TypeInfo, flag};
 use crate::special::Record;
@@ -27,6 +27,7 @@ impl<T: Trace + 'static> One<T> {
         drop: Self::drop,
         trace: Self::trace,
         needs_drop: needs_drop::<T>(),
+        class: Self::FIT.class(),
         name: std::any::type_name::<T>,
     };
 
@@ -49,6 +50,7 @@ impl<T: Trace + 'static> Slice<T> {
         drop: Self::drop,
         trace: Self::trace,
         needs_drop: needs_drop::<T>(),
+        class: NO_CLASS,
         name: std::any::type_name::<[T]>,
     };
 

@@ -107,11 +107,20 @@ impl<T: ?Sized> Drop for Gc<T> {
     #[inline]
     fn drop(&mut self) {
         let plain = !std::mem::needs_drop::<T>();
-        match self.object().count.decrement_by_owner_simply(heap::me()) {
-            Simply::Done => {}
-            Simply::ToNote => collect::note(self.header(), false),
+        let count = &self.object().count;
+        // What has no drop glue holds no handles, unless it hides them.
+        let done = if plain {
+            count.decrement_by_owner_quietly(heap::me())
+        } else {
+            match count.decrement_by_owner_simply(heap::me()) {
+                Simply::Done => true,
+                Simply::ToNote => return collect::note(self.header(), false),
+                Simply::Undone => false,
+            }
+        };
+        if !done {
             // SAFETY: the handle is given up, and the value is a `T`.
-            Simply::Undone => unsafe { collect::reclaim::drop_handle(self.header(), plain) },
+            unsafe { collect::reclaim::drop_handle(self.header(), plain) };
         }
     }
 }

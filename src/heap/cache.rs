@@ -10,7 +10,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 
-use super::class::{CLASSES, SIZES};
+use super::class::{CLASSES, NO_CLASS, SIZES};
 use super::pages::PAGE_HEAP;
 use super::poison;
 use super::segment::{Segment, span_of};
@@ -103,6 +103,10 @@ impl Lists {
 pub(crate) struct Cache {
     /// The span that slots of a class come from now.
     current: [Cell<*const Span>; CLASSES],
+    /// A slot of each class that was freed last and is used first, so that a program which makes and drops one object
+    /// after another works on one slot that it knows the address of. It may lie in a span of another owner, and counts as in
+    /// use there. The last place is for objects without a class, and always taken.
+    warm: [Cell<*mut Header>; CLASSES + 1],
     lists: Lists,
     /// Slots of this cache's spans that other threads freed; [`closed`] while no thread uses the cache.
     remote: AtomicPtr<Header>,
@@ -189,6 +193,7 @@ impl Cache {
     fn new(owner: Owner) -> Cache {
         Cache {
             current: std::array::from_fn(|_| Cell::new(no_span())),
+            warm: std::array::from_fn(|class| Cell::new(if class < CLASSES { ptr::null_mut() } else { closed() })),
             lists: Lists(std::array::from_fn(|_| Default::default())),
             remote: AtomicPtr::new(closed()),
             made: [const { AtomicU64::new(0) }; CLASSES],
@@ -224,6 +229,7 @@ impl Cache {
             // SAFETY: freed slots are this thread's.
             unsafe { self.put_slot(span_of(slot), slot) };
         }
+        self.cool();
         let mut central = CENTRAL.lock();
         for class in 0..CLASSES {
             self.current[class].set(no_span());
@@ -250,6 +256,11 @@ impl Cache {
     /// Takes a slot of a class; the fast path.
     #[inline]
     pub(crate) fn take(&self, class: usize) -> Option<NonNull<Header>> {
+        if let Some(slot) = NonNull::new(self.warm[class].get()) {
+            self.warm[class].set(ptr::null_mut());
+            bump(&self.made[class], 1);
+            return Some(slot);
+        }
         // SAFETY: *current*: points at a span of this cache, or at `NO_SPAN`, whose list is empty.
         let span = unsafe { &*self.current[class].get() };
         let slot = NonNull::new(span.free.get())?;
@@ -316,8 +327,19 @@ impl Cache {
         }
     }
 
+    /// Puts the slots that were freed last where they belong.
+    fn cool(&self) {
+        for class in 0..CLASSES {
+            if let Some(slot) = NonNull::new(self.warm[class].replace(ptr::null_mut())) {
+                // SAFETY: *warm slots*: they are ours, and in use as far as their spans know.
+                unsafe { self.put_slot(span_of(slot), slot) };
+            }
+        }
+    }
+
     /// Takes over what other threads freed, and gives back what holds nothing.
     pub(crate) fn tidy(&self) {
+        self.cool();
         self.collect_remote();
         for class in 0..CLASSES {
             let mut next = self.lists.of(class, Listed::Partial).first();
@@ -367,6 +389,26 @@ impl Cache {
     fn settle(&self, span: &Span) {
         self.lists.of(span.class(), span.listed.get()).remove(span);
         give_back(span);
+    }
+
+    /// Frees the slot of an object whose class its type tells ([`NO_CLASS`] if it does not).
+    ///
+    /// # Safety
+    ///
+    /// As for `free`; the class is that of the slot.
+    #[inline(always)]
+    pub(crate) unsafe fn free_of(&self, slot: NonNull<Header>, class: u8) {
+        // SAFETY: by contract there is a place for the class.
+        let warm = unsafe { self.warm.get_unchecked(usize::from(class)) };
+        if cfg!(tracegc_asan) || !warm.get().is_null() {
+            // SAFETY: by contract.
+            return unsafe { self.free(slot) };
+        }
+        // SAFETY: by contract the slot is ours. Release: see `Header::meta`.
+        unsafe { slot.as_ref() }.set_meta(Meta::free(ptr::null_mut()), Ordering::Release);
+        warm.set(slot.as_ptr());
+        // SAFETY: what has no class finds its place taken.
+        bump(unsafe { self.freed.get_unchecked(usize::from(class)) }, 1);
     }
 
     /// Frees the slot of an object.
@@ -597,4 +639,4 @@ pub(crate) fn sums() -> Sums {
     sums
 }
 
-const _: () = assert!(SIZES[CLASSES - 1] == super::class::MAX_SMALL);
+const _: () = assert!(SIZES[CLASSES - 1] == super::class::MAX_SMALL && NO_CLASS as usize == CLASSES);

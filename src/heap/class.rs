@@ -14,6 +14,9 @@ const FINE: [usize; 11] = [16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128];
 /// Number of size classes.
 pub(crate) const CLASSES: usize = FINE.len() + 8 * (MAX_SMALL.trailing_zeros() as usize - 7);
 
+/// The class of what lies in no slot of a class, or does not know.
+pub(crate) const NO_CLASS: u8 = CLASSES as u8;
+
 /// Bytes of a slot, for every class.
 pub(crate) const SIZES: [usize; CLASSES] = {
     let mut sizes = [0; CLASSES];
@@ -57,6 +60,15 @@ pub(crate) enum Fit {
     Small(usize),
     /// Into a span of its own, whose header lies this many bytes into it.
     Large(usize),
+}
+
+impl Fit {
+    pub(crate) const fn class(self) -> u8 {
+        match self {
+            Fit::Small(class) => class as u8,
+            Fit::Large(_) => NO_CLASS,
+        }
+    }
 }
 
 /// Finds the place for a value of `size` bytes, aligned to `align`.

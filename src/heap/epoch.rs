@@ -18,13 +18,22 @@ use crate::object::{NEVER, noted_in};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::made_const;
 
-/// The current collection.
+/// The current collection. All threads read it with every drop, so it has a cache line for itself.
+#[repr(align(64))]
 pub(crate) struct Epoch {
     /// Its number and whether it runs, in one word.
     moment: AtomicU32,
     /// What the counts of objects say that were noted in it, or [`NEVER`] where barriers are dear.
     quick: AtomicU32,
+    /// [`CALM`] while barriers are cheap and no collection runs.
+    calm: AtomicU32,
 }
+
+/// Nobody has asked yet whether barriers are cheap.
+const UNKNOWN: u32 = 0;
+const CALM: u32 = 1;
+/// A collection runs, or barriers are dear.
+const UNEASY: u32 = 2;
 
 /// A value of the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +62,7 @@ impl Epoch {
     made_const! {
         pub(crate) fn new() -> Self {
             // The first objects carry 1, so that a zero is never the birth of a live object.
-            Epoch { moment: AtomicU32::new(2), quick: AtomicU32::new(NEVER) }
+            Epoch { moment: AtomicU32::new(2), quick: AtomicU32::new(NEVER), calm: AtomicU32::new(UNKNOWN) }
         }
     }
 
@@ -69,6 +78,8 @@ impl Epoch {
             // A collection that has begun meanwhile has written a later number.
             let quick = noted_in(self.hint().birth());
             let _ = self.quick.compare_exchange(NEVER, quick, Ordering::SeqCst, Ordering::Relaxed);
+            // If one has begun, it is not unknown any more.
+            let _ = self.calm.compare_exchange(UNKNOWN, CALM, Ordering::SeqCst, Ordering::Relaxed);
         }
     }
 
@@ -76,6 +87,13 @@ impl Epoch {
     #[inline]
     pub(crate) fn quick(&self) -> u32 {
         self.quick.load(Ordering::Relaxed)
+    }
+
+    /// The mutator's side of *zero against running* in one word, after a plain store and a barrier that is light if barriers
+    /// are cheap: true if they are, and no collection runs. If not, the barrier is still to come, see [`Epoch::now`].
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::SeqCst) == CALM
     }
 
     /// The mutator's side of *zero against running*.
@@ -88,6 +106,7 @@ impl Epoch {
     pub(crate) fn begin(&self) -> Moment {
         let next = Moment(self.moment.load(Ordering::Relaxed).wrapping_add(2) | 1);
         self.moment.store(next.0, Ordering::SeqCst);
+        self.calm.store(UNEASY, Ordering::SeqCst);
         self.quick.store(if barrier::is_cheap() { noted_in(next.birth()) } else { NEVER }, Ordering::SeqCst);
         if !cfg!(tracegc_break = "start-barrier") {
             barrier::heavy();
@@ -98,5 +117,6 @@ impl Epoch {
     /// Ends it. The caller holds the lock of the deferred list.
     pub(crate) fn end(&self) {
         self.moment.store(self.moment.load(Ordering::Relaxed) & !1, Ordering::SeqCst);
+        self.calm.store(if barrier::is_cheap() { CALM } else { UNEASY }, Ordering::SeqCst);
     }
 }

@@ -308,7 +308,7 @@ impl Count {
         let quick = EPOCH.quick();
         // As few steps as possible wait for the load, so that a processor which waits for the memory can look far ahead.
         if !has_two(local, me.0 | quick) {
-            return self.decrement_quiet_simply(local, me);
+            return Simply::Undone;
         }
         if self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE | EXACT) != 0 {
             return Simply::Undone;
@@ -318,15 +318,16 @@ impl Count {
         if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick { Simply::Done } else { Simply::ToNote }
     }
 
-    /// The same for an object whose drops are not noted.
+    /// The same for an object whose drops are not noted; true if it is done.
     #[inline]
-    fn decrement_quiet_simply(&self, local: u32, me: Owner) -> Simply {
+    pub(crate) fn decrement_by_owner_quietly(&self, me: Owner) -> bool {
+        let local = self.local.load(Ordering::Relaxed);
         let unlike = GONE | NEGATIVE | EXACT;
-        if !has_two(local, me.0 | QUIET) || self.shared.load(Ordering::Relaxed) & unlike != 0 {
-            return Simply::Undone;
+        let simple = has_two(local, me.0 | QUIET) && self.shared.load(Ordering::Relaxed) & unlike == 0;
+        if simple {
+            store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
         }
-        store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
-        Simply::Done
+        simple
     }
 
     /// One handle less, if this is the owner, there are others, and the collector does not know yet: the object says so now,
@@ -358,10 +359,12 @@ impl Count {
             && self.shared.compare_exchange(shared, decremented(shared), DROP, Ordering::Relaxed).is_ok()
     }
 
-    /// Ends an object with [`Halves::are_one`], for whoever has that handle. There must be no weak pointers.
+    /// Ends an object with [`Halves::are_one`], for whoever has that handle. There must be no weak pointers. What comes
+    /// next is [`Epoch::is_calm`](crate::heap::Epoch::is_calm), or a barrier.
     #[inline]
     pub(crate) fn end_untouched(&self) {
-        self.end(0);
+        store(&self.shared, GONE, Ordering::Release);
+        barrier::light_if_cheap();
     }
 
     /// One handle less. `alone` is asked, when there is only one, whether there is nothing (no weak pointer) from which
@@ -521,13 +524,8 @@ impl Count {
     #[inline]
     fn end(&self, touched: u32) {
         // Nobody else changes the halves but the collector, whose flags do not matter any more.
-        if barrier::is_cheap() {
-            store(&self.shared, GONE | touched, Ordering::Release);
-            barrier::light_if_cheap();
-        } else {
-            self.shared.swap(GONE | touched, Ordering::SeqCst);
-            barrier::after_zero();
-        }
+        store(&self.shared, GONE | touched, Ordering::Release);
+        barrier::light();
     }
 
     /// The same, if the shared half is still this.

@@ -26,6 +26,8 @@ pub(crate) struct TypeInfo {
     /// Shows the handles of the value at the address to the tracer.
     pub(crate) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
     pub(crate) needs_drop: bool,
+    /// The class of the slots of objects of this type, if they are all of one.
+    pub(crate) class: u8,
     /// For the check of edges in debug builds.
     #[cfg_attr(not(debug_assertions), allow(dead_code))]
     pub(crate) name: fn() -> &'static str,
