@@ -18,11 +18,14 @@ use crate::special::{self, Farewell, Record};
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicU64;
 use crate::sync::{Mutex, global};
+use crate::trace::tracer::prefetch_address;
 
 global! {
     /// Objects whose count reached zero while a collection ran that may be looking at them.
     static DEFERRED: Mutex<Deferred> = Mutex::new(Deferred { objects: Vec::new(), burials: Vec::new() });
 }
+/// What an object that was condemned refers to is fetched so many objects before it is destroyed.
+const FETCHED: usize = 8;
 /// Panics in drop glue.
 pub(crate) static DROP_PANICS: AtomicU64 = AtomicU64::new(0);
 
@@ -363,9 +366,20 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics
         }
         cache.local.handed_to.set(None);
         let mut objects = condemned.objects.iter();
+        let mut trail = condemned.trail.iter();
+        let mut ahead = condemned.objects.iter();
+        let mut fetch = || {
+            // An edge to the next object looks as if that began here. It does no harm.
+            let next = ahead.next();
+            for target in trail.by_ref().take_while(|&target| Some(target) != next) {
+                prefetch_address(target.as_ptr().cast());
+            }
+        };
+        (0..FETCHED).for_each(|_| fetch());
         guarded(panics, || {
             for &header in objects.by_ref() {
                 burials::go_on();
+                fetch();
                 // SAFETY: *verdict*: the objects are the collector's; all slots stay until all drop glue has run.
                 unsafe {
                     let info = header.as_ref().meta(Ordering::Acquire).info();

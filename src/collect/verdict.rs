@@ -20,15 +20,20 @@ use super::trial::{self, READING, mark_of};
 use crate::object::{Header, Reading, flag};
 use crate::special::{Door, Farewell};
 use crate::sync::atomic::Ordering;
-use crate::trace::tracer::{Mode, Tracer, mark};
+use crate::trace::tracer::{Tracer, mark, prefetch_object};
 
 /// How often a set may shrink before its rest is left to a later collection.
 const ATTEMPTS: usize = 64;
+
+/// An object is fetched this many steps before it is traced, or its locks are released.
+const AHEAD: usize = 6;
 
 /// Objects that nobody can reach any more, and what is to be done when they are gone.
 #[derive(Default)]
 pub(crate) struct Condemned {
     pub(crate) objects: List,
+    /// See [`Tracer::trail`].
+    pub(crate) trail: List,
     pub(crate) farewells: Vec<Farewell>,
 }
 
@@ -40,7 +45,8 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: List) -> (Condemned, 
         }
         let leavers = match attempt(tracer, &suspects) {
             Ok(farewells) => {
-                return (Condemned { objects: suspects, farewells }, true);
+                let trail = std::mem::take(&mut tracer.trail);
+                return (Condemned { objects: suspects, trail, farewells }, true);
             }
             Err(leavers) => leavers,
         };
@@ -80,12 +86,26 @@ fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<
                 this.set_meta(this.meta(Ordering::Relaxed).dead(), Ordering::Release);
             }
             let farewells = doors.into_iter().map(Door::condemn).collect();
-            tracer.guards.release(0);
+            release(tracer, suspects);
             return Ok(farewells);
         }
     }
-    tracer.guards.release(0);
+    release(tracer, suspects);
     Err(leavers)
+}
+
+/// Releases all guards, last first.
+fn release(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) {
+    // The objects are fetched as if each had as many locks as the others.
+    let each = (tracer.guards.len() / suspects.len()).max(1);
+    let mut fetched = suspects.len();
+    while !tracer.guards.is_empty() {
+        while fetched > 0 && (fetched + AHEAD) * each > tracer.guards.len() {
+            fetched -= 1;
+            prefetch_object(suspects[fetched]);
+        }
+        tracer.guards.release_last();
+    }
 }
 
 /// The suspects whose words are not what they were.
@@ -104,7 +124,7 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
         // SAFETY: visited by this collection.
         unsafe { *mark_of(header) = mark::VISITED };
     }
-    tracer.mode = Mode::Freeze;
+    tracer.begin_to_freeze(suspects.len());
     let mut leavers = Vec::new();
     let mut failures = Vec::new();
     let mut next = 0;
@@ -114,8 +134,8 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
                 return false;
             };
             next += 1;
-            if let Some(ahead) = suspects.get(next + 3) {
-                crate::trace::tracer::prefetch_address(ahead.as_ptr().cast());
+            if let Some(&ahead) = suspects.get(next + AHEAD) {
+                prefetch_object(ahead);
             }
             // SAFETY: visited by this collection; the caller is in a reading section.
             if !unsafe { tracer.trace_object(header) } {

@@ -2,17 +2,16 @@
 
 use std::mem::{MaybeUninit, align_of, size_of};
 
-const WORDS: usize = 3;
-type Room = [MaybeUninit<usize>; WORDS];
+type Word = MaybeUninit<usize>;
 
-struct Kept {
-    drop: unsafe fn(*mut Room),
-    room: Room,
-}
+/// How a guard is taken off the stack and released.
+type Release = unsafe fn(&mut Vec<Word>);
 
-/// A stack of guards; the last one in is the first one out, since a guard may lie in what an earlier one protects.
+/// A stack of guards, each below the function that releases it; the last one in is the first one out, since a guard may
+/// lie in what an earlier one protects. There may be several for every object of a large set, so they take no more than
+/// they need.
 #[derive(Default)]
-pub(crate) struct Guards(Vec<Kept>);
+pub(crate) struct Guards(Vec<Word>);
 
 impl Guards {
     /// Keeps a guard.
@@ -20,38 +19,80 @@ impl Guards {
     /// # Safety
     ///
     /// What the guard borrows from stays until it is released, which happens on this thread.
+    #[inline]
     pub(crate) unsafe fn keep<G>(&mut self, guard: G) {
-        if size_of::<G>() <= size_of::<Room>() && align_of::<G>() <= align_of::<Room>() {
+        if align_of::<G>() <= align_of::<Word>() {
             self.push(guard);
         } else {
             self.push(Box::new(guard));
         }
     }
 
-    /// Pushes something that fits, which `keep` has seen to.
+    /// Pushes something aligned as words are, which `keep` has seen to.
+    #[inline]
     fn push<G>(&mut self, guard: G) {
-        assert!(size_of::<G>() <= size_of::<Room>() && align_of::<G>() <= align_of::<Room>());
-        // SAFETY: called once, on a room that a `G` was written to.
-        let drop = |room: *mut Room| unsafe { room.cast::<G>().drop_in_place() };
-        let mut kept = Kept { drop, room: [MaybeUninit::uninit(); WORDS] };
-        // SAFETY: the room is large enough and aligned, as was just checked.
-        unsafe { (&raw mut kept.room).cast::<G>().write(guard) };
-        self.0.push(kept);
+        const { assert!(size_of::<Release>() == size_of::<Word>()) };
+        assert!(align_of::<G>() <= align_of::<Word>());
+        let words = size_of::<G>().div_ceil(size_of::<Word>());
+        self.0.reserve(words + 1);
+        let len = self.0.len();
+        // SAFETY: there is room for the guard and the function, which are written before they count.
+        unsafe {
+            let place = self.0.as_mut_ptr().add(len);
+            place.cast::<G>().write(guard);
+            place.add(words).cast::<Release>().write(release::<G>);
+            self.0.set_len(len + words + 1);
+        }
     }
 
-    /// Releases all but the first `keep`, last first.
-    pub(crate) fn release(&mut self, keep: usize) {
-        while self.0.len() > keep {
-            if let Some(mut kept) = self.0.pop() {
-                // SAFETY: the room holds the guard that `drop` was made for, and is dropped once.
-                unsafe { (kept.drop)(&raw mut kept.room) };
-            }
+    /// Words taken.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Releases the last one.
+    #[inline]
+    pub(crate) fn release_last(&mut self) {
+        let Some(last) = self.0.len().checked_sub(1) else { return };
+        // SAFETY: on top is a function, below it the guard that it is for.
+        unsafe {
+            let release = self.0.as_ptr().add(last).cast::<Release>().read();
+            self.0.set_len(last);
+            release(&mut self.0);
+        }
+    }
+
+    /// Releases all, last first.
+    pub(crate) fn release(&mut self) {
+        while !self.is_empty() {
+            self.release_last();
         }
     }
 }
 
+/// Releases the guard on top.
+///
+/// # Safety
+///
+/// It is a `G`.
+unsafe fn release<G>(stack: &mut Vec<Word>) {
+    let below = stack.len() - size_of::<G>().div_ceil(size_of::<Word>());
+    // SAFETY: by contract; it is taken off the stack before it is dropped.
+    let guard = unsafe {
+        let guard = stack.as_ptr().add(below).cast::<G>().read();
+        stack.set_len(below);
+        guard
+    };
+    drop(guard);
+}
+
 impl Drop for Guards {
     fn drop(&mut self) {
-        self.release(0);
+        self.release();
     }
 }

@@ -41,6 +41,10 @@ pub(crate) mod mark {
     pub(crate) const EDGES: u8 = 0x3f;
 }
 
+/// So many frozen objects leave a trail: fewer are in the cache yet when they are destroyed.
+const TRAIL_FROM: usize = 1 << 16;
+/// The longest trail, since it takes memory.
+const TRAIL: usize = 1 << 21;
 /// Edges on their way: the mark byte is fetched when an edge enters and used when it leaves.
 const IN_FLIGHT: usize = 16;
 
@@ -51,6 +55,9 @@ pub struct Tracer<'a> {
     /// Objects that the last steps found: to explore, or to mark from.
     pub(crate) found: List,
     pub(crate) guards: Guards,
+    /// The objects that were frozen, each before what it refers to: what their drop glue will look at, in this order.
+    pub(crate) trail: List,
+    trail_end: usize,
     /// A part of the object in hand could not be looked at.
     pub(crate) busy: bool,
     /// Panics in `trace`, to be reported when no lock is held.
@@ -77,6 +84,9 @@ impl Tracer<'_> {
         #[cfg(debug_assertions)]
         self.check_edge(target, std::any::type_name::<T>());
         prefetch(target);
+        if self.mode == Mode::Freeze && self.trail.len() < self.trail_end {
+            self.trail.push(target);
+        }
         let slot = &mut self.in_flight[self.at % IN_FLIGHT];
         self.at += 1;
         if let Some(earlier) = slot.replace(target) {
@@ -139,6 +149,8 @@ impl Tracer<'_> {
             moment,
             found: List::new(),
             guards: Guards::default(),
+            trail: List::new(),
+            trail_end: 0,
             busy: false,
             panics: Vec::new(),
             in_flight: [None; IN_FLIGHT],
@@ -171,6 +183,9 @@ impl Tracer<'_> {
         }
         self.busy = false;
         self.current = Some(header);
+        if self.mode == Mode::Freeze && self.trail.len() < self.trail_end {
+            self.trail.push(header);
+        }
         // SAFETY: the value is there: the object is live, and cannot die or be claimed within the section.
         unsafe { (meta.info().trace)(Header::value(header), self) };
         !self.busy
@@ -183,7 +198,7 @@ impl Tracer<'_> {
                 Ok(()) => break,
                 Err(payload) => {
                     if self.mode != Mode::Freeze {
-                        self.guards.release(0);
+                        self.guards.release();
                     }
                     self.panics.push(payload);
                     if let Some(header) = self.current {
@@ -193,6 +208,13 @@ impl Tracer<'_> {
             }
         }
         self.flush();
+    }
+
+    /// Begins to freeze so many objects.
+    pub(crate) fn begin_to_freeze(&mut self, objects: usize) {
+        self.mode = Mode::Freeze;
+        self.trail.clear();
+        self.trail_end = if objects < TRAIL_FROM { 0 } else { TRAIL };
     }
 
     /// Uses the edges that are still on their way.
@@ -336,6 +358,15 @@ pub(crate) fn may_visit(header: NonNull<Header>, moment: Moment) -> bool {
 fn prefetch(header: NonNull<Header>) {
     // SAFETY: a prefetch reads nothing; the address is that of a mark.
     prefetch_address(unsafe { Segment::mark(header) });
+}
+
+/// Fetches an object that is to be traced: a lock whose line comes from memory only when it is taken holds up all that is
+/// after it.
+#[inline]
+pub(crate) fn prefetch_object(header: NonNull<Header>) {
+    let start = header.as_ptr().cast::<u8>().cast_const();
+    prefetch_address(start);
+    prefetch_address(start.wrapping_add(64));
 }
 
 /// Fetches a line into the cache.
