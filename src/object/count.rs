@@ -7,7 +7,7 @@
 //! nothing is queued to the owner, and halves are never merged.)
 //!
 //! ```text
-//!   local    31 quiet | 30..23 noted in | 22..15 owner | 14..1 handles | 0 watched
+//!   local    31 watched | 30 quiet | 29..22 noted in | 21..14 owner | 13..0 handles
 //!   shared   31..6 handles, signed | 5 exact | 4 asked | 3 watched | 2 noted | 1 gone | 0 touched
 //! ```
 //!
@@ -58,18 +58,17 @@ use crate::heap::EPOCH;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-/// Local: nothing happened since a verdict looked.
-const WATCHED: u32 = 1;
-
+/// Local: nothing happened since a verdict looked. It lies highest, so that one comparison tells that it is not set.
+const WATCHED: u32 = 1 << 31;
 /// Local: the owner's drops are not noted, since the object can never be in a cycle.
-const QUIET: u32 = 1 << 31;
-const NOTED_IN_SHIFT: u32 = 23;
+const QUIET: u32 = 1 << 30;
+const NOTED_IN_SHIFT: u32 = 22;
 const NOTED_IN: u32 = 0xff << NOTED_IN_SHIFT;
 /// Local: who counts here, see [`Owner`].
-const OWNER_SHIFT: u32 = 15;
+const OWNER_SHIFT: u32 = 14;
 const OWNER: u32 = 0xff << OWNER_SHIFT;
-/// Local: one handle. Nothing but the watch lies below, so that one comparison tells owner, note and at least two handles.
-const HANDLE: u32 = 2;
+/// Local: one handle. Nothing lies below, so that the same comparison tells owner, note and at least two handles.
+const HANDLE: u32 = 1;
 /// Local: handles.
 const LOCAL: u32 = (1 << OWNER_SHIFT) - HANDLE;
 /// Local: so many that more are counted in the shared half.
@@ -140,7 +139,7 @@ fn sum(local: u32, shared: u32) -> i32 {
 #[inline]
 fn has_two(local: u32, rest: u32) -> bool {
     // Fewer than two wrap around, and so does or stays above what differs in a field that lies higher.
-    local.wrapping_sub(rest + 2 * HANDLE) <= (LOCAL | WATCHED) - 2 * HANDLE
+    local.wrapping_sub(rest + 2 * HANDLE) <= LOCAL - 2 * HANDLE
 }
 
 /// A shared half after a decrement: nobody has watched it yet, and it is noted.
@@ -307,13 +306,14 @@ impl Count {
         let local = self.local.load(Ordering::Relaxed);
         let quick = EPOCH.quick();
         // As few steps as possible wait for the load, so that a processor which waits for the memory can look far ahead.
-        if !has_two(local, me.0 | quick) {
+        if !has_two(local, me.0 + quick) {
             return Simply::Undone;
         }
         if self.shared.load(Ordering::Relaxed) & (GONE | NEGATIVE | EXACT) != 0 {
             return Simply::Undone;
         }
-        store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
+        // It is not watched.
+        store(&self.local, local - HANDLE, Ordering::Release);
         barrier::light_if_cheap();
         if cfg!(tracegc_break = "note-again") || EPOCH.quick() == quick { Simply::Done } else { Simply::ToNote }
     }
@@ -323,9 +323,9 @@ impl Count {
     pub(crate) fn decrement_by_owner_quietly(&self, me: Owner) -> bool {
         let local = self.local.load(Ordering::Relaxed);
         let unlike = GONE | NEGATIVE | EXACT;
-        let simple = has_two(local, me.0 | QUIET) && self.shared.load(Ordering::Relaxed) & unlike == 0;
+        let simple = has_two(local, me.0 + QUIET) && self.shared.load(Ordering::Relaxed) & unlike == 0;
         if simple {
-            store(&self.local, (local & !CLEARED_BY_OWNER) - HANDLE, Ordering::Release);
+            store(&self.local, local - HANDLE, Ordering::Release);
         }
         simple
     }
