@@ -110,12 +110,14 @@ pub(crate) fn light() {
     }
 }
 
-/// The same where [`is_cheap`] said so.
+/// The same where [`is_cheap`] says so; elsewhere next to nothing.
 #[inline]
 pub(crate) fn light_if_cheap() {
     if cfg!(tracegc_break = "light-barrier") {
     } else if cfg!(any(loom, shuttle)) {
-        fence(Ordering::SeqCst);
+        if is_cheap() {
+            fence(Ordering::SeqCst);
+        }
     } else {
         std::sync::atomic::compiler_fence(Ordering::SeqCst);
     }

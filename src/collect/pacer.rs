@@ -8,9 +8,9 @@
 //! - after the configured period, if anything was noted or left undecided since.
 //!
 //! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
-//! stretch. There are two exceptions. It does not rest while memory grows. And when candidates pile up, and the last
-//! collection of candidates found most of what it looked at to be garbage, it is the program that makes garbage faster
-//! than it is found: then the collector goes on, and threads that need slots wait a little for it ([`before_growth`]).
+//! stretch. There are two exceptions. It does not rest while memory grows. And it does not while collections of candidates
+//! find most of what they look at to be garbage: that is work which somebody has to do. If the program makes garbage faster
+//! than it is found, threads that need slots wait a little for it ([`before_growth`]).
 //!
 //! How many candidates are enough depends on what the last ones were worth, see [`State::after_candidates`].
 

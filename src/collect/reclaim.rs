@@ -153,7 +153,10 @@ unsafe fn last_drop_of(header: NonNull<Header>, meta: Meta, plain: bool) {
 /// As for `last_drop`.
 #[inline(never)]
 unsafe fn last_drop_while_running(header: NonNull<Header>, plain: bool) {
-    barrier::light();
+    if !cfg!(tracegc_break = "dear-barrier") {
+        // Where barriers are dear this is the one after the zero.
+        barrier::light();
+    }
     // Read after the zero, since collections renew births until then: one that sees the zero does not, and one that does
     // not see it takes the birth before and the birth after for the same.
     // SAFETY: by contract the object is ours.

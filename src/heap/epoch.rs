@@ -106,7 +106,9 @@ impl Epoch {
     pub(crate) fn begin(&self) -> Moment {
         let next = Moment(self.moment.load(Ordering::Relaxed).wrapping_add(2) | 1);
         self.moment.store(next.0, Ordering::SeqCst);
-        self.calm.store(UNEASY, Ordering::SeqCst);
+        if !cfg!(tracegc_break = "calm") {
+            self.calm.store(UNEASY, Ordering::SeqCst);
+        }
         self.quick.store(if barrier::is_cheap() { noted_in(next.birth()) } else { NEVER }, Ordering::SeqCst);
         if !cfg!(tracegc_break = "start-barrier") {
             barrier::heavy();

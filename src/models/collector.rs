@@ -15,6 +15,21 @@ fn drop_to_zero_against_a_collection() {
     });
 }
 
+/// The same by the owner, who has a cache at hand, while another thread collects. The slot is used again at once.
+#[test]
+fn the_owner_drops_to_zero_against_a_collection() {
+    check("the_owner_drops_to_zero_against_a_collection", BOTH, |log| {
+        let x = Node::make(log, 0, None, None);
+        let collector = spawn(|| _ = collect::modelled::whole());
+        drop(x);
+        let y = Node::make(log, 1, None, None);
+        y.look();
+        collector.join().unwrap();
+        assert_eq!(log.deaths(0), 1, "what was put off to the end of a collection is gone after it");
+        y.look();
+    });
+}
+
 /// The value is moved out while a collection may be looking at it.
 #[test]
 fn into_inner_against_a_collection() {

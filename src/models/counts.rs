@@ -204,6 +204,25 @@ fn nothing_escapes_a_question() {
     });
 }
 
+/// Nor does somebody else who asks hide it from him.
+#[test]
+fn one_asks_at_a_time() {
+    check("one_asks_at_a_time", DEAR, |_| {
+        let count = Arc::new(Count::none());
+        count.renew(Owner::NONE, false);
+        count.increment();
+        assert!(count.decrement(false, false, || true) != Dropped::Last);
+        let same = count.clone();
+        let asks = spawn(move || _ = same.is_one(false));
+        let made_and_dropped = || {
+            count.increment();
+            assert!(count.decrement(false, false, || true) != Dropped::Last, "there is another");
+        };
+        assert!(!count.ends_in_spite_of(made_and_dropped), "a handle was made and dropped");
+        asks.join().unwrap();
+    });
+}
+
 /// Somebody who asks whether his handle is the only one does not put back the watch that an operation has taken away.
 #[test]
 fn a_question_is_no_watch() {

@@ -439,7 +439,7 @@ impl Count {
     /// Runs `f` while nobody else asks about the object.
     fn asking<R>(&self, f: impl FnOnce() -> R) -> R {
         let stripe = std::ptr::from_ref(self).addr() / 32 % ASKING.len();
-        let _alone = ASKING[stripe].lock();
+        let _alone = (!cfg!(tracegc_break = "asking")).then(|| ASKING[stripe].lock());
         f()
     }
 

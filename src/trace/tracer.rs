@@ -177,7 +177,7 @@ impl Tracer<'_> {
         if gone || !meta.is_live() || meta.has(flag::CLAIMED) {
             return false;
         }
-        if meta.has(flag::LEAF) {
+        if meta.has(flag::LEAF) && !cfg!(tracegc_break = "leaves") {
             // Nothing of it is looked at: exclusive access to a leaf is not claimed.
             return true;
         }
