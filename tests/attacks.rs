@@ -133,6 +133,25 @@ fn a_few_notes_stay_with_their_thread() {
         assert!(death_of(&weak).recv_timeout(WAIT).is_ok(), "many periods later the garbage is still there");
     });
 }
+
+/// And with small collections coming all the time. The first of them gives up on the knot, which is a large one.
+#[test]
+fn small_collections_do_not_put_off_the_period() {
+    in_child("small_collections_do_not_put_off_the_period", || {
+        set(|c| c.period = Duration::from_millis(50));
+        let drops = common::Drops::new();
+        let first = common::ring(100_000, &drops);
+        let (sender, gone) = channel();
+        Gc::add_cleanup(&first, sender, |sender| _ = sender.send(())).unwrap();
+        drop(first);
+        let started = std::time::Instant::now();
+        while gone.try_recv().is_err() {
+            drop(common::ring(2, &drops));
+            assert!(started.elapsed() < WAIT, "many periods later the garbage is still there");
+        }
+    });
+}
+
 static USERS_LOCK: Mutex<()> = Mutex::new(());
 static IN_DROP: AtomicBool = AtomicBool::new(false);
 

@@ -230,3 +230,68 @@ fn h08_an_edge_to_a_freed_slot_aborts_with_both_names() {
         assert!(errors.contains(part), "{errors}");
     }
 }
+
+/// Notes of candidates are addresses of slots, so there are no more of them than slots, however often these are used again
+/// and however seldom anybody looks at the notes.
+#[test]
+#[cfg_attr(miri, ignore = "reads the figures of a process of its own")]
+fn notes_do_not_pile_up() {
+    alone("notes_do_not_pile_up", || {
+        let drops = Drops::new();
+        let mut held: Vec<_> = (0..100).map(|_| Node::new(&drops)).collect();
+        let before = resident_bytes();
+        for i in 0..4_000_000 {
+            let node = Node::new(&drops);
+            drop(node.clone());
+            held[i % 100] = node;
+        }
+        let after = resident_bytes();
+        assert!(after < before + (16 << 20), "{} MiB for 100 objects", (after - before) >> 20);
+    });
+}
+
+/// An idle thread that dropped the last objects keeps next to no memory for it.
+#[test]
+#[cfg_attr(miri, ignore = "reads the figures of a process of its own")]
+fn an_idle_thread_pins_no_large_spans() {
+    fn large<const N: usize>() -> Box<dyn Send> {
+        Box::new((0..4).map(|_| Gc::new([1_u8; N])).collect::<Vec<_>>())
+    }
+    alone("an_idle_thread_pins_no_large_spans", || {
+        let (objects, received) = sync_channel::<Option<Box<dyn Send>>>(0);
+        let idle = thread::spawn(move || received.into_iter().for_each(drop));
+        for make in [large::<1_000>, large::<4_000>, large::<9_000>, large::<20_000>, large::<40_000>, large::<60_000>]
+        {
+            objects.send(Some(make())).unwrap();
+        }
+        // It is at rest when it has taken this.
+        objects.send(None).unwrap();
+        collect();
+        trim();
+        assert_eq!((stats().live_objects, stats().span_bytes), (0, 0));
+        drop(objects);
+        idle.join().unwrap();
+    });
+}
+
+#[derive(Trace)]
+struct Link(Mutex<Option<Gc<Link>>>);
+
+/// Large circles of which each leaves one note: it is memory that piles up then, not notes.
+#[test]
+#[cfg_attr(miri, ignore = "reads the figures of a process of its own")]
+fn garbage_with_few_notes_does_not_outgrow_the_collector() {
+    in_child("garbage_with_few_notes_does_not_outgrow_the_collector", || {
+        let circles = if cfg!(debug_assertions) { 10_000 } else { 40_000 };
+        let mut most = 0;
+        for i in 0..circles {
+            let first = Gc::new(Link(Mutex::new(None)));
+            let last = (1..200).fold(first.clone(), |next, _| Gc::new(Link(Mutex::new(Some(next)))));
+            *lock(&first.0) = Some(last);
+            if i % 100 == 0 {
+                most = most.max(stats().mapped_bytes);
+            }
+        }
+        assert!(most < 200 << 20, "{} MiB", most >> 20);
+    });
+}

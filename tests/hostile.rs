@@ -704,3 +704,36 @@ fn a_lock_held_and_leaked_and_poisoned_all_over_the_heap() {
     // Of each four, one was leaked and one is poisoned.
     assert_eq!(drops.count(), n);
 }
+
+/// Forty million handles to one object, most of them by another thread than the one that made it: its count has room for
+/// thirty-two. (Half as many where that takes long: some are counted elsewhere from seventeen million on.)
+#[test]
+fn more_handles_than_a_count_has_room_for() {
+    let many = if cfg!(miri) { 1_000 } else { 40_000_000 / if cfg!(debug_assertions) { 2 } else { 1 } };
+    let drops = Drops::new();
+    let hub = Node::new(&drops);
+    let other = Node::new(&drops);
+    hub.link(&other);
+    other.link(&hub);
+    let clone = |times: usize| (0..times).for_each(|_| mem::forget(hub.clone()));
+    // SAFETY: as many handles were forgotten as are dropped here.
+    let drop_again = |times: usize| (0..times).for_each(|_| drop(unsafe { std::ptr::read(&hub) }));
+    thread::scope(|scope| {
+        scope.spawn(|| clone(many)).join().unwrap();
+        clone(many / 100);
+        assert_eq!(Gc::strong_count(&hub), 2 + many + many / 100);
+        let weak = Gc::downgrade(&hub);
+        assert_eq!(weak.strong_count(), Gc::strong_count(&hub));
+        collect();
+        drop_again(many / 100);
+        scope.spawn(|| drop_again(many - 1)).join().unwrap();
+        collect();
+        assert_eq!((drops.count(), Gc::strong_count(&hub)), (0, 3));
+        scope.spawn(|| drop_again(1)).join().unwrap();
+        assert_eq!(Gc::strong_count(&hub), 2);
+        assert!(weak.upgrade().is_some());
+    });
+    drop((hub, other));
+    collect();
+    assert_eq!(drops.count(), 2);
+}

@@ -413,3 +413,31 @@ fn w07_a_dying_object_is_never_had() {
     collect();
     assert_eq!((drops.count(), found.load(Ordering::SeqCst)), (12, 0));
 }
+
+/// Garbage with a weak pointer that somebody upgrades again and again is found all the same.
+#[test]
+fn w04_whoever_polls_does_not_keep_garbage() {
+    let drops = Drops::new();
+    let first = ring(if cfg!(miri) { 20 } else { 100_000 }, &drops);
+    let weak = Gc::downgrade(&first);
+    let gone = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let polling = scope.spawn(|| {
+            while weak.upgrade().is_some() {
+                // So that a collection can see it without this handle.
+                (0..1_000).for_each(|_| std::hint::spin_loop());
+            }
+            gone.store(true, Ordering::Relaxed);
+        });
+        drop(first);
+        let mut calls = 0;
+        while !gone.load(Ordering::Relaxed) {
+            collect();
+            calls += 1;
+            assert!(calls < 1_000 || gone.load(Ordering::Relaxed), "no collection gets through");
+            thread::yield_now();
+        }
+        polling.join().unwrap();
+    });
+    assert!(drops.count() > 0);
+}

@@ -79,3 +79,38 @@ impl FromIterator<NonNull<Header>> for List {
         list
     }
 }
+
+/// The objects of a part of a trail.
+const PART: usize = 1 << 13;
+/// The longest trail has so many parts, since it takes memory.
+const PARTS: usize = 256;
+
+/// A long list that is written once and read once, in parts: an allocator that has given out a very large block may keep it
+/// when that is free again.
+#[derive(Debug, Default)]
+pub(crate) struct Trail(Vec<List>);
+
+impl Trail {
+    /// Adds an object, unless the trail is too long.
+    #[inline]
+    pub(crate) fn push(&mut self, object: NonNull<Header>) {
+        match self.0.last_mut() {
+            Some(part) if part.len() < PART => part.push(object),
+            _ => self.push_growing(object),
+        }
+    }
+
+    #[cold]
+    fn push_growing(&mut self, object: NonNull<Header>) {
+        if self.0.len() < PARTS {
+            let mut part = List::new();
+            part.reserve(PART);
+            part.push(object);
+            self.0.push(part);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NonNull<Header>> {
+        self.0.iter().flat_map(|part| part.iter().copied())
+    }
+}

@@ -13,7 +13,7 @@ pub(crate) mod reclaim;
 mod trial;
 mod verdict;
 
-pub(crate) use lists::List;
+pub(crate) use lists::{List, Trail};
 pub(crate) use notes::note;
 pub(crate) use pacer::before_growth;
 pub(crate) use trial::READING;
@@ -170,16 +170,19 @@ pub fn collect() -> CollectStats {
     stats
 }
 
-/// A collection on the collector's thread.
-fn background(reach: Reach) -> CollectStats {
+/// A collection on the collector's thread; `None` if it gave way to another.
+fn background(reach: Reach) -> Option<CollectStats> {
     with_cache(notes::hand_over);
     // Births have 16 bits, so they must be renewed from time to time.
     let overdue = FIGURES.since_whole.load(Ordering::Relaxed) > u64::from(trial::RENEW);
-    round(if overdue { Reach::Whole } else { reach }, None, &mut None).stats
+    let round = round(if overdue { Reach::Whole } else { reach }, None, &mut None);
+    with_cache(Cache::cool);
+    (!round.gave_way).then_some(round.stats)
 }
 
 struct Round {
     stats: CollectStats,
+    gave_way: bool,
     /// The number of its burial.
     burial: u64,
 }
@@ -219,6 +222,7 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
             trial::local(&mut tracer, noted, budget, born_until, gives_way)
         }
     };
+    let gave_way = trial.gave_way;
     let (condemned, decided) = verdict::judge(&mut tracer, trial.suspects);
     TRACING.with(|tracing| tracing.set(false));
     trial.marked.clear();
@@ -235,9 +239,11 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     let burial = burials::begin();
     drop(collector);
     let mut panics = Vec::new();
+    let freed_before = with_cache(Cache::freed_bytes);
     reclaim::bury(burial, condemned, deferred, &mut panics);
     // With nothing held or waited for by others: the hook is the user's.
     reclaim::report(panics);
+    let freed = with_cache(Cache::freed_bytes) - freed_before;
     for payload in std::mem::take(&mut tracer.panics) {
         cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
     }
@@ -250,9 +256,9 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     } else {
         FIGURES.since_whole.store(0, Ordering::Relaxed);
         FIGURES.full.fetch_add(1, Ordering::Relaxed);
-        pacer::whole_ended(stats.undecided);
+        pacer::whole_ended(stats.undecided, freed);
     }
-    Round { stats, burial }
+    Round { stats, gave_way, burial }
 }
 
 /// Waits until all that died before is gone, by whatever thread; false if nothing was left to wait for.

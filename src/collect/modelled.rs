@@ -48,12 +48,12 @@ pub(crate) fn local() -> usize {
     round(Reach::Candidates, None, &mut None).stats.reclaimed
 }
 
-/// A collection from the notes that finds another one waiting for it; the number of objects that were destroyed.
-pub(crate) fn local_that_is_in_the_way() -> usize {
+/// A collection from the notes that finds another one waiting for it; whether it gave way.
+pub(crate) fn local_that_is_in_the_way() -> bool {
     AWAITED.fetch_add(1, Ordering::Relaxed);
-    let reclaimed = local();
+    let stats = super::background(Reach::Candidates);
     AWAITED.fetch_sub(1, Ordering::Relaxed);
-    reclaimed
+    stats.is_none()
 }
 
 /// A collection of the whole heap, without the rounds after it; the number of objects that were destroyed.

@@ -18,15 +18,24 @@ use crate::trace::tracer::prefetch_address;
 const AHEAD: usize = 8;
 /// Notes that a thread keeps to itself.
 const BATCH: usize = if cfg!(any(miri, loom, shuttle)) { 8 } else { 512 };
+/// With fewer notes on the board nobody looks for those that say the same.
+const CROWDED: usize = if cfg!(miri) { 64 } else { 1 << 17 };
 
 struct Board {
-    /// As they were handed over.
-    batches: Mutex<Vec<Vec<usize>>>,
+    notes: Mutex<Posted>,
     count: AtomicUsize,
 }
 
+struct Posted {
+    /// As they were handed over.
+    batches: Vec<Vec<usize>>,
+    /// With more notes than this it is worth while to look for those that say the same.
+    crowded: usize,
+}
+
 global! {
-    static BOARD: Board = Board { batches: Mutex::new(Vec::new()), count: AtomicUsize::new(0) };
+    static BOARD: Board =
+        Board { notes: Mutex::new(Posted { batches: Vec::new(), crowded: 0 }), count: AtomicUsize::new(0) };
 }
 
 /// In the lowest bit of a note: it counts although the object's flag is not set.
@@ -64,13 +73,35 @@ pub(crate) fn hand_over(cache: &Cache) {
 
 /// Puts notes on the board.
 pub(crate) fn post(batch: Vec<usize>) {
-    let mut batches = BOARD.batches.lock();
+    let mut board = BOARD.notes.lock();
     // Relaxed: a figure for the pacer.
-    let count = BOARD.count.load(Ordering::Relaxed) + batch.len();
+    let mut count = BOARD.count.load(Ordering::Relaxed) + batch.len();
+    board.batches.push(batch);
+    if count > board.crowded.max(CROWDED) {
+        board.thin_out();
+        count = board.batches.iter().map(Vec::len).sum();
+    }
     BOARD.count.store(count, Ordering::Relaxed);
-    batches.push(batch);
-    drop(batches);
+    drop(board);
     pacer::noted(count);
+}
+
+impl Posted {
+    /// Keeps one note of each address. A program that lets go of one object after another leaves notes of the same slots
+    /// again and again.
+    #[cold]
+    fn thin_out(&mut self) {
+        let mut notes = std::mem::take(&mut self.batches).concat();
+        notes.sort_unstable();
+        notes.dedup_by(|note, kept| {
+            let same = *note & !UNFLAGGED == *kept & !UNFLAGGED;
+            // What counts without a flag counts with it.
+            *kept |= if same { *note & UNFLAGGED } else { 0 };
+            same
+        });
+        self.crowded = 2 * notes.len();
+        self.batches.extend(notes.chunks(BATCH).map(Vec::from));
+    }
 }
 
 /// Notes on the board.
@@ -110,9 +141,10 @@ impl Notes {
 
 /// Takes all notes off the board.
 pub(crate) fn take() -> Notes {
-    let mut batches = BOARD.batches.lock();
+    let mut board = BOARD.notes.lock();
     BOARD.count.store(0, Ordering::Relaxed);
-    Notes(std::mem::take(&mut *batches))
+    board.crowded = 0;
+    Notes(std::mem::take(&mut board.batches))
 }
 
 /// What a note is about.

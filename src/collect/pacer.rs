@@ -10,7 +10,7 @@
 //! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
 //! stretch. There are two exceptions. It does not rest while memory grows. And it does not while collections of candidates
 //! find most of what they look at to be garbage: that is work which somebody has to do. If the program makes garbage faster
-//! than it is found, threads that need slots wait a little for it ([`before_growth`]).
+//! than it is found, so that notes or memory pile up, threads that need slots wait a little for it ([`before_growth`]).
 //!
 //! How many candidates are enough depends on what the last ones were worth, see [`State::after_candidates`].
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::{CollectStats, Reach, notes};
 use crate::heap::pages::PAGE_HEAP;
-use crate::heap::{Config, config};
+use crate::heap::{self, Config, config};
 use crate::sync::plain::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering};
 use crate::sync::thread::{JoinHandle, spawn_named};
 
@@ -35,6 +35,10 @@ const WORTH: usize = 4;
 const PRESSURE: usize = 2;
 /// A heap smaller than this is not collected for its growth.
 const MIN_TRIGGER: usize = 16 << 20;
+/// Bytes of objects are counted once in so many times that it may be of use.
+const LOOKS: usize = 32;
+/// A heap that is so many times as large as what makes a collection due outgrows the collector.
+const OUTGROWN: usize = 2;
 /// Growth beyond this share of the heap (an eighth) ends the collector's rest.
 const REST_SHIFT: u32 = 3;
 /// The longest time that a thread waits at one time for the collector to catch up.
@@ -47,8 +51,8 @@ impl State {
     /// garbage, since the program goes on using it, is noted once between two collections; so where they find little, fewer
     /// of them cost less, and garbage that they would have found is found when the heap has grown.
     fn after_candidates(&mut self, stats: &CollectStats) {
-        self.productive = stats.reclaimed >= stats.traced / 2;
-        self.worth = stats.reclaimed >= stats.traced / WORTH;
+        self.productive = stats.reclaimed > 0 && stats.reclaimed >= stats.traced / 2;
+        self.worth = stats.reclaimed > 0 && stats.reclaimed >= stats.traced / WORTH;
         self.in_vain = if self.worth { 0 } else { BACK_OFF.min(self.in_vain + 1) };
         set_due(self.in_vain);
     }
@@ -64,8 +68,13 @@ struct Pacer {
     wake: Condvar,
     /// A collection ended.
     progress: Condvar,
-    /// Spans in use that make a whole collection due.
+    /// Bytes of objects that make a whole collection due.
     trigger: AtomicUsize,
+    /// Bytes of objects, as they were when somebody last looked, and when the last whole collection began.
+    bytes: AtomicUsize,
+    bytes_before: AtomicUsize,
+    /// How often a thread has taken more memory since it was due, if only for how its slots are spread.
+    looked: AtomicUsize,
     limit: AtomicUsize,
     /// Notes that make a local collection due.
     due: AtomicUsize,
@@ -88,6 +97,8 @@ struct State {
     productive: bool,
     /// It found at least some garbage.
     worth: bool,
+    /// When the last collection of the whole heap ended, or the thread began.
+    last_whole: Option<Instant>,
     /// Collections of candidates in a row that did not.
     in_vain: u32,
     /// Number of collections by the thread that ended.
@@ -105,6 +116,7 @@ static PACER: Pacer = Pacer {
         undecided: false,
         productive: true,
         worth: false,
+        last_whole: None,
         in_vain: 0,
         rounds: 0,
         at_limit: 0,
@@ -112,6 +124,9 @@ static PACER: Pacer = Pacer {
     wake: Condvar::new(),
     progress: Condvar::new(),
     trigger: AtomicUsize::new(MIN_TRIGGER),
+    bytes: AtomicUsize::new(0),
+    bytes_before: AtomicUsize::new(0),
+    looked: AtomicUsize::new(0),
     limit: AtomicUsize::new(usize::MAX),
     due: AtomicUsize::new(NOTES),
     pressed: AtomicBool::new(false),
@@ -163,17 +178,28 @@ pub(crate) fn before_growth() {
 #[cold]
 fn grown(used: usize) {
     let automatic = PACER.automatic.load(Ordering::Relaxed);
+    let mut outgrown = false;
     if used >= PACER.limit.load(Ordering::Relaxed) {
         limit_reached(used);
     } else if automatic && used >= PACER.trigger.load(Ordering::Relaxed) && PACER.noted.load(Ordering::Relaxed) {
-        // Where nothing was noted there is no garbage that a collection could find.
-        want(Reach::Whole, false);
+        // Where nothing was noted there is no garbage that a collection could find. Spans hold free slots, too, so this
+        // is only a sign; to count objects takes a while.
+        if PACER.looked.fetch_add(1, Ordering::Relaxed) % LOOKS == 0 {
+            PACER.bytes.store(heap::object_bytes(), Ordering::Relaxed);
+        }
+        let (bytes, trigger) = (PACER.bytes.load(Ordering::Relaxed), PACER.trigger.load(Ordering::Relaxed));
+        if bytes >= trigger {
+            want(Reach::Whole, false);
+        }
+        outgrown = bytes / OUTGROWN >= trigger;
     }
-    if automatic && PACER.pressed.load(Ordering::Relaxed) && !super::may_not_wait() {
+    if automatic && (outgrown || PACER.pressed.load(Ordering::Relaxed)) && !super::may_not_wait() {
         let mut state = PACER.state.lock();
         if state.running {
             PACER.progress.wait_for(&mut state, PATIENCE);
         }
+        drop(state);
+        PACER.bytes.store(heap::object_bytes(), Ordering::Relaxed);
     }
 }
 
@@ -262,17 +288,17 @@ pub(super) fn looks_far() -> bool {
 pub(crate) fn configure(config: &Config) {
     PACER.automatic.store(config.gc_percent.is_some() && !cfg!(any(miri, loom, shuttle)), Ordering::Relaxed);
     PACER.limit.store(config.memory_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
-    set_trigger(config);
+    set_trigger(config, heap::object_bytes());
     PACER.state.lock().at_limit = 0;
     PACER.wake.notify_one();
 }
 
-fn set_trigger(config: &Config) {
-    let used = PAGE_HEAP.object_bytes();
+/// The next collection is due when objects take so much more than those that were left.
+fn set_trigger(config: &Config, left: usize) {
     let trigger = match config.gc_percent {
         Some(percent) => {
-            let growth = (used as u128 * u128::from(percent) / 100).min(usize::MAX as u128 / 2) as usize;
-            used.saturating_add(growth).max(MIN_TRIGGER)
+            let growth = (left as u128 * u128::from(percent) / 100).min(usize::MAX as u128 / 2) as usize;
+            left.saturating_add(growth).max(MIN_TRIGGER)
         }
         None => usize::MAX,
     };
@@ -282,15 +308,22 @@ fn set_trigger(config: &Config) {
 /// A collection of the whole heap begins, on whatever thread: it will see all that was noted.
 pub(crate) fn whole_begins() {
     PACER.noted.store(false, Ordering::Relaxed);
+    PACER.bytes_before.store(heap::object_bytes(), Ordering::Relaxed);
 }
 
-/// A collection of the whole heap ended, on whatever thread.
-pub(crate) fn whole_ended(undecided: bool) {
-    set_trigger(&config());
+/// A collection of the whole heap ended, on whatever thread, and has freed so many bytes.
+pub(crate) fn whole_ended(undecided: bool, freed: u64) {
+    // What was made meanwhile does not count: a program that makes nothing but garbage could go on to do so for twice as
+    // long each time.
+    let bytes = heap::object_bytes();
+    PACER.bytes.store(bytes, Ordering::Relaxed);
+    let before = PACER.bytes_before.load(Ordering::Relaxed);
+    set_trigger(&config(), bytes.min(before.saturating_sub(freed as usize)));
     let used = PAGE_HEAP.object_bytes();
     let mut state = PACER.state.lock();
     set_due(state.in_vain);
     state.undecided = undecided;
+    state.last_whole = Some(Instant::now());
     state.at_limit = used + (used >> 4);
 }
 
@@ -304,14 +337,16 @@ fn work() {
         let grown = |used_then: usize| {
             PAGE_HEAP.object_bytes() > used_then.saturating_add((used_then >> REST_SHIFT).max(1 << 20))
         };
+        let now = Instant::now();
+        let period = config.period.saturating_sub(now - *state.last_whole.get_or_insert(now));
+        if period.is_zero() && automatic && (state.undecided || PACER.noted.load(Ordering::Relaxed)) {
+            state.wanted = Some(Reach::Whole);
+        }
         let Some(reach) = state.wanted else {
-            let timeout = PACER.wake.wait_for(&mut state, config.period).timed_out();
-            if timeout && automatic && (state.undecided || PACER.noted.load(Ordering::Relaxed)) {
-                state.wanted = Some(Reach::Whole);
-            }
+            let nap = if period.is_zero() { config.period.max(Duration::from_millis(1)) } else { period };
+            PACER.wake.wait_for(&mut state, nap);
             continue;
         };
-        let now = Instant::now();
         if now < rested && !grown(used_then) && !PACER.pressed.load(Ordering::Relaxed) {
             // A short wait, since growth does not wake this thread each time.
             let nap = (rested - now).min(Duration::from_millis(5));
@@ -324,10 +359,10 @@ fn work() {
         let took = now.elapsed();
         used_then = PAGE_HEAP.object_bytes();
         state = PACER.state.lock();
-        state.undecided |= stats.undecided;
         // One that gave way says nothing.
-        if reach == Reach::Candidates && stats.traced > 0 {
-            state.after_candidates(&stats);
+        state.undecided |= stats.is_none_or(|stats| stats.undecided);
+        if let (Reach::Candidates, Some(stats)) = (reach, &stats) {
+            state.after_candidates(stats);
         }
         let rest = if reach == Reach::Candidates && state.productive { Duration::ZERO } else { 4 * took };
         rested = Instant::now() + rest;

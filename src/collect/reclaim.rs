@@ -112,7 +112,7 @@ pub(crate) unsafe fn give_up(header: NonNull<Header>, exact: bool) -> bool {
             Dropped::Careful => {
                 // SAFETY: the handle still keeps the object.
                 let record = unsafe { Record::find(header) }.expect("a flagged object has a record");
-                if record.alone(|_| this.count.end_if_one(owner)) {
+                if record.end_if_one(&this.count, owner) {
                     return true;
                 }
             }
@@ -373,7 +373,7 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics
         let mut ahead = condemned.objects.iter();
         let mut fetch = || {
             // An edge to the next object looks as if that began here. It does no harm.
-            let next = ahead.next();
+            let next = ahead.next().copied();
             for target in trail.by_ref().take_while(|&target| Some(target) != next) {
                 prefetch_address(target.as_ptr().cast());
             }

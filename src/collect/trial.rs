@@ -19,6 +19,7 @@ use crate::heap::pages::PAGE_HEAP;
 use crate::heap::segment::Segment;
 use crate::heap::span::{Kind, Span};
 use crate::object::{Header, flag};
+use crate::special;
 use crate::sync::atomic::Ordering;
 use crate::sync::plain::AtomicUsize;
 use crate::sync::{Mutex, global};
@@ -49,6 +50,8 @@ pub(crate) struct Trial {
     pub(crate) visited: usize,
     /// Some objects could not be decided on: a lock was taken, or there were too many.
     pub(crate) undecided: bool,
+    /// It ended before it had seen everything, for a collection of the whole heap that waits. Its notes are back.
+    pub(crate) gave_way: bool,
     /// Whose marks have to be cleared at the end.
     pub(crate) marked: Marked,
 }
@@ -176,9 +179,11 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Notes) -> Trial {
     for_each_span(&segments, moment, |span| {
         for header in Slots::of(span) {
             // SAFETY: slots of a span that is older than the collection.
-            let (mark, this) = unsafe { (mark_of(header), header.as_ref()) };
-            if *mark & mark::VISITED != 0 && this.count.handles() != tracer.edges(header, *mark) {
-                root(mark);
+            unsafe {
+                let mark = mark_of(header);
+                if *mark & mark::VISITED != 0 && is_held(tracer, header, *mark) {
+                    root(mark);
+                }
             }
         }
     });
@@ -207,7 +212,7 @@ pub(crate) fn whole(tracer: &mut Tracer<'_>, notes: Notes) -> Trial {
             );
         });
     }
-    Trial { suspects, visited, undecided, marked: Marked::Everywhere }
+    Trial { suspects, visited, undecided, gave_way: false, marked: Marked::Everywhere }
 }
 
 /// Puts the notes of live objects back that took no part: those that are claimed, or too young.
@@ -369,7 +374,8 @@ pub(crate) fn local(
     if gave_way {
         notes::post(objects[..noted].iter().map(|header| header.addr().get() | notes::UNFLAGGED).collect());
         tracer.forget_carries();
-        return Trial { suspects: List::new(), visited: next, undecided: true, marked: Marked::On { objects, noted } };
+        let marked = Marked::On { objects, noted };
+        return Trial { suspects: List::new(), visited: next, undecided: true, gave_way, marked };
     }
     undecided |= next < objects.len() || !spared.is_empty();
     spared.append(&mut failures);
@@ -383,9 +389,11 @@ pub(crate) fn local(
     }
     for &header in &objects[..next] {
         // SAFETY: visited by this collection.
-        let (mark, this) = unsafe { (mark_of(header), header.as_ref()) };
-        if this.count.handles() != tracer.edges(header, *mark) {
-            roots += usize::from(make_root(tracer, mark, header));
+        unsafe {
+            let mark = mark_of(header);
+            if is_held(tracer, header, *mark) {
+                roots += usize::from(make_root(tracer, mark, header));
+            }
         }
     }
     #[cfg(tracegc_break = "flag-order")]
@@ -401,7 +409,21 @@ pub(crate) fn local(
         // SAFETY: visited by this collection.
         suspects.extend(objects.iter().copied().filter(|&h| unsafe { *mark_of(h) } & mark::LIVE == 0));
     }
-    Trial { suspects, visited: objects.len(), undecided, marked: Marked::On { objects, noted } }
+    Trial { suspects, visited: objects.len(), undecided, gave_way, marked: Marked::On { objects, noted } }
+}
+
+/// Whether an object has other handles than the edges that were found.
+///
+/// # Safety
+///
+/// It was found by this collection.
+#[inline]
+unsafe fn is_held(tracer: &Tracer<'_>, header: NonNull<Header>, mark: u8) -> bool {
+    let edges = tracer.edges(header, mark);
+    // SAFETY: *deferral*.
+    let handles = unsafe { header.as_ref() }.count.handles();
+    // SAFETY: as above.
+    handles != edges && handles + unsafe { special::surplus(header) } != edges
 }
 
 fn make_root(tracer: &mut Tracer<'_>, mark: &mut u8, header: NonNull<Header>) -> bool {

@@ -10,15 +10,18 @@
 //!   release  the guards, last first
 //! ```
 //!
+//! If a suspect with a record leaves, the next attempt begins with the doors: whoever upgrades again and again would
+//! spoil them all.
+//!
 //! Whoever leaves takes along what it reaches, and the rest starts again. Why this is sound is argued in
 //! `docs/ARCHITECTURE.md`, "Why a condemned object cannot be reached".
 
 use std::ptr::NonNull;
 
-use super::lists::List;
+use super::lists::{List, Trail};
 use super::trial::{self, READING, mark_of};
 use crate::object::{Header, Reading, flag};
-use crate::special::{Door, Farewell};
+use crate::special::{self, Door, Farewell};
 use crate::sync::atomic::Ordering;
 use crate::trace::tracer::{Tracer, mark, prefetch_object};
 
@@ -33,23 +36,29 @@ const AHEAD: usize = 6;
 pub(crate) struct Condemned {
     pub(crate) objects: List,
     /// See [`Tracer::trail`].
-    pub(crate) trail: List,
+    pub(crate) trail: Trail,
     pub(crate) farewells: Vec<Farewell>,
 }
 
 /// Judges the suspects; the second value is false if some of them were given up undecided.
 pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: List) -> (Condemned, bool) {
+    let mut doors_first = false;
     for _ in 0..ATTEMPTS {
         if suspects.is_empty() {
             return (Condemned::default(), true);
         }
-        let leavers = match attempt(tracer, &suspects) {
+        let leavers = match attempt(tracer, &suspects, doors_first) {
             Ok(farewells) => {
                 let trail = std::mem::take(&mut tracer.trail);
                 return (Condemned { objects: suspects, trail, farewells }, true);
             }
             Err(leavers) => leavers,
         };
+        // Somebody may be upgrading again and again: then the doors are closed for longer.
+        if !doors_first && leavers.iter().any(has_specials) {
+            doors_first = true;
+            continue;
+        }
         trial::leave(tracer, &leavers);
         // SAFETY: suspects were visited by this collection.
         suspects.retain(|&header| unsafe { *mark_of(header) } & mark::LIVE == 0);
@@ -57,23 +66,29 @@ pub(crate) fn judge(tracer: &mut Tracer<'_>, mut suspects: List) -> (Condemned, 
     (Condemned::default(), false)
 }
 
-/// One attempt: `Err` with the objects that leave.
-fn attempt(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
+/// One attempt: `Err` with the objects that leave. With `doors_first` it begins with the doors.
+fn attempt(
+    tracer: &mut Tracer<'_>,
+    suspects: &[NonNull<Header>],
+    doors_first: bool,
+) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
+    let mut doors = doors_first.then(|| close_doors(suspects));
     // SAFETY: *deferral*: what the collection found stays until it ends.
     let watch = |header: &NonNull<Header>| unsafe { header.as_ref() }.count.watch();
     let before: Vec<Reading> = suspects.iter().map(watch).collect();
+    let surplus = surplus(suspects, doors.as_deref());
 
     let _section = READING.lock();
     let mut leavers = Vec::new();
     if cfg!(tracegc_break = "freeze-order") {
         leavers.extend(changed(suspects, &before));
     }
-    leavers.extend(freeze(tracer, suspects, &before));
+    leavers.extend(freeze(tracer, suspects, &before, &surplus));
     if leavers.is_empty() {
         #[cfg(tracegc_break = "doors")]
         let doors = Vec::new();
         #[cfg(not(tracegc_break = "doors"))]
-        let doors = close_doors(suspects);
+        let doors = doors.take().unwrap_or_else(|| close_doors(suspects));
         if !cfg!(any(tracegc_break = "pass-b", tracegc_break = "freeze-order")) {
             leavers.extend(changed(suspects, &before));
         }
@@ -119,7 +134,12 @@ fn changed<'a>(
 }
 
 /// Traces all suspects under kept guards; the objects that leave.
-fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Reading]) -> Vec<NonNull<Header>> {
+fn freeze(
+    tracer: &mut Tracer<'_>,
+    suspects: &[NonNull<Header>],
+    before: &[Reading],
+    surplus: &[(NonNull<Header>, u64)],
+) -> Vec<NonNull<Header>> {
     for &header in suspects {
         // SAFETY: visited by this collection.
         unsafe { *mark_of(header) = mark::VISITED };
@@ -146,8 +166,9 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
         |header| failures.push(header),
     );
     for (&header, reading) in suspects.iter().zip(before) {
+        let surplus = surplus.iter().find(|&&(of, _)| of == header).map_or(0, |&(_, surplus)| surplus);
         // SAFETY: visited by this collection.
-        if reading.handles() != tracer.edges(header, unsafe { *mark_of(header) }) {
+        if reading.handles() + surplus != tracer.edges(header, unsafe { *mark_of(header) }) {
             leavers.push(header);
         }
     }
@@ -158,10 +179,26 @@ fn freeze(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>], before: &[Readi
 
 /// Takes the locks of all weak records of the suspects.
 fn close_doors(suspects: &[NonNull<Header>]) -> Vec<Door> {
-    let has_specials = |header: &&NonNull<Header>| {
-        // SAFETY: *deferral*.
-        unsafe { header.as_ref() }.meta(Ordering::Acquire).has(flag::SPECIALS)
-    };
     // SAFETY: the flag is set, and the object stays.
-    suspects.iter().filter(has_specials).map(|&header| unsafe { Door::close(header) }).collect()
+    suspects.iter().filter(|header| has_specials(header)).map(|&header| unsafe { Door::close(header) }).collect()
+}
+
+/// Those of the suspects that have more handles than their counts say, and how many. If handles are moved to or from a
+/// record after pass A has read the count, pass B sees that.
+fn surplus(suspects: &[NonNull<Header>], doors: Option<&[Door]>) -> Vec<(NonNull<Header>, u64)> {
+    let mut found: Vec<_> = match doors {
+        Some(doors) => doors.iter().map(Door::surplus).collect(),
+        None => {
+            let flagged = suspects.iter().filter(|header| has_specials(header));
+            // SAFETY: *deferral*.
+            flagged.map(|&header| (header, unsafe { special::surplus(header) })).collect()
+        }
+    };
+    found.retain(|&(_, surplus)| surplus > 0);
+    found
+}
+
+fn has_specials(header: &NonNull<Header>) -> bool {
+    // SAFETY: *deferral*. Acquire: whoever has read a count without its surplus sees the flag.
+    unsafe { header.as_ref() }.meta(Ordering::Acquire).has(flag::SPECIALS)
 }

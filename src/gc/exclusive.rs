@@ -118,7 +118,7 @@ impl<T: ?Sized> Gc<T> {
         // record then, since the pointers were made before the other handles went.
         match this.record() {
             None => true,
-            Some(record) => record.alone(|weaks| weaks == 0 && this.object().count.is_one(owner)),
+            Some(record) => record.is_alone(|| this.object().count.is_one(owner)),
         }
     }
 
@@ -176,7 +176,7 @@ impl<T: ?Sized> Gc<T> {
         // As in `is_unique`: if anything can make another handle, there is a record by now.
         match self.record() {
             None => self.object().count.end_if_one(owner),
-            Some(record) => record.alone(|_| self.object().count.end_if_one(owner)),
+            Some(record) => record.end_if_one(&self.object().count, owner),
         }
     }
 }

@@ -27,7 +27,7 @@ impl<T: Trace + 'static> One<T> {
         drop: Self::drop,
         trace: Self::trace,
         needs_drop: needs_drop::<T>(),
-        class: Self::FIT.class(),
+        class: Self::FIT.warm_class(),
         name: std::any::type_name::<T>,
     };
 

@@ -17,7 +17,7 @@ use crate::cleanup::{Cleanup, CleanupError};
 use crate::collect;
 use crate::heap;
 use crate::object::{Header, Simply};
-use crate::special::Record;
+use crate::special::{self, Record};
 use crate::sync::atomic::Ordering;
 use crate::weak::Weak;
 
@@ -90,13 +90,12 @@ impl<T: ?Sized> Deref for Gc<T> {
 impl<T: ?Sized> Clone for Gc<T> {
     /// Makes another handle to the same object.
     ///
-    /// Aborts the process at some 32 million handles to one object that were made by other threads than the object (and those that it
-    /// made beyond 2^13).
     #[inline]
     fn clone(&self) -> Self {
         let count = &self.object().count;
         if !count.increment_by_owner(heap::me()) {
-            count.increment();
+            // SAFETY: *handles keep*.
+            unsafe { special::add_handle(self.header()) };
         }
         Gc { value: self.value, _invariant: PhantomData }
     }
@@ -186,7 +185,8 @@ impl<T: ?Sized> Gc<T> {
     /// assert_eq!(Gc::strong_count(&a), 2);
     /// ```
     pub fn strong_count(this: &Self) -> usize {
-        this.object().count.handles() as usize
+        // SAFETY: *handles keep*.
+        (this.object().count.handles() + unsafe { special::surplus(this.header()) }) as usize
     }
 
     /// The number of [`Weak`] pointers to the object. Other threads may change it at any time.

@@ -328,13 +328,19 @@ impl Cache {
     }
 
     /// Puts the slots that were freed last where they belong.
-    fn cool(&self) {
+    pub(crate) fn cool(&self) {
         for class in 0..CLASSES {
             if let Some(slot) = NonNull::new(self.warm[class].replace(ptr::null_mut())) {
                 // SAFETY: *warm slots*: they are ours, and in use as far as their spans know.
                 unsafe { self.put_slot(span_of(slot), slot) };
             }
         }
+    }
+
+    /// Bytes of all objects that this thread has freed.
+    pub(crate) fn freed_bytes(&self) -> u64 {
+        let small = self.freed.iter().zip(SIZES).map(|(freed, size)| freed.load(Ordering::Relaxed) * size as u64);
+        small.sum::<u64>() + self.freed_large_bytes.load(Ordering::Relaxed)
     }
 
     /// Takes over what other threads freed, and gives back what holds nothing.

@@ -14,7 +14,7 @@ const FINE: [usize; 11] = [16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128];
 /// Number of size classes.
 pub(crate) const CLASSES: usize = FINE.len() + 8 * (MAX_SMALL.trailing_zeros() as usize - 7);
 
-/// The class of what lies in no slot of a class, or does not know.
+/// The class of what lies in a slot that no thread keeps, or does not know.
 pub(crate) const NO_CLASS: u8 = CLASSES as u8;
 
 /// Bytes of a slot, for every class.
@@ -62,11 +62,15 @@ pub(crate) enum Fit {
     Large(usize),
 }
 
+/// The largest slot that a thread keeps for the next object: a larger one is not filled in a hurry.
+const MAX_WARM: usize = 512;
+
 impl Fit {
-    pub(crate) const fn class(self) -> u8 {
+    /// The class, if a thread keeps slots of it.
+    pub(crate) const fn warm_class(self) -> u8 {
         match self {
-            Fit::Small(class) => class as u8,
-            Fit::Large(_) => NO_CLASS,
+            Fit::Small(class) if SIZES[class] <= MAX_WARM => class as u8,
+            _ => NO_CLASS,
         }
     }
 }

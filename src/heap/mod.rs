@@ -21,6 +21,7 @@ pub(crate) use cache::Cache;
 pub use config::{Config, config, set_config};
 pub(crate) use epoch::{Epoch, Moment};
 pub(crate) use lookup::{Place, lookup};
+pub(crate) use stats::object_bytes;
 pub use stats::{ClassStats, HeapStats, class_stats, stats};
 
 use std::cell::Cell;

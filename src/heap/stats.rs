@@ -1,6 +1,6 @@
 //! Figures of the heap.
 
-use super::cache::sums;
+use super::cache::{Sums, sums};
 use super::class::{CLASSES, SIZES};
 use super::pages::PAGE_HEAP;
 
@@ -63,16 +63,25 @@ pub struct ClassStats {
 pub fn stats() -> HeapStats {
     let sums = sums();
     let mut stats = crate::collect::figures();
-    let [made_large, freed_large, made_bytes, freed_bytes] = sums.large;
+    let [made_large, freed_large, ..] = sums.large;
     stats.allocated_objects = sums.made.iter().sum::<u64>() + made_large;
     stats.freed_objects = sums.freed.iter().sum::<u64>() + freed_large;
     stats.live_objects = stats.allocated_objects.saturating_sub(stats.freed_objects);
-    stats.live_bytes =
-        (0..CLASSES).map(|class| sums.made[class].saturating_sub(sums.freed[class]) * SIZES[class] as u64).sum::<u64>()
-            + made_bytes.saturating_sub(freed_bytes);
+    stats.live_bytes = live_bytes(&sums);
     stats.span_bytes = PAGE_HEAP.used_bytes() as u64;
     stats.mapped_bytes = PAGE_HEAP.mapped_bytes() as u64;
     stats
+}
+
+fn live_bytes(sums: &Sums) -> u64 {
+    let [_, _, made_bytes, freed_bytes] = sums.large;
+    let small = (0..CLASSES).map(|class| sums.made[class].saturating_sub(sums.freed[class]) * SIZES[class] as u64);
+    small.sum::<u64>() + made_bytes.saturating_sub(freed_bytes)
+}
+
+/// Bytes of all objects that were not freed yet.
+pub(crate) fn object_bytes() -> usize {
+    usize::try_from(live_bytes(&sums())).unwrap_or(usize::MAX)
 }
 
 /// The figures of every size class, smallest first. Larger objects get spans of their own.

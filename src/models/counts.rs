@@ -223,6 +223,55 @@ fn one_asks_at_a_time() {
     });
 }
 
+/// More handles than the shared half has room for (four in models): some of them are counted in the record, and come back
+/// when it seems that there is one.
+#[test]
+fn more_handles_than_fit() {
+    check("more_handles_than_fit", DEAR, |log| {
+        let x = Node::make(log, 0, None, None);
+        let first = x.clone();
+        let mutator = spawn(move || {
+            let mut more: Vec<_> = (0..6).map(|_| first.clone()).collect();
+            drop(first);
+            while let Some(one) = more.pop() {
+                one.look();
+            }
+        });
+        drop(x);
+        mutator.join().unwrap();
+        // As in `the_last_two_go_at_once`, if the object becomes exact while the owner drops its handle.
+        collect::modelled::local();
+        assert_eq!(log.deaths(0), 1, "nobody destroys it");
+    });
+}
+
+/// A verdict knows of them.
+#[test]
+fn a_verdict_on_more_handles_than_fit() {
+    check("a_verdict_on_more_handles_than_fit", DEAR, |log| {
+        let x = Node::make(log, 0, None, None);
+        x.put(x.clone());
+        let guess = [Address::of(&x)];
+        let place: Place = Arc::new(Mutex::new(None));
+        let there = place.clone();
+        spawn(move || {
+            let more: Vec<_> = (0..5).map(|_| x.clone()).collect();
+            drop(x);
+            // The count is that of the edges now, and there are two more in the record.
+            let mut more = more.into_iter();
+            (*there.lock(), _) = (more.next(), more.next().map(std::mem::forget));
+        })
+        .join()
+        .unwrap();
+        let x = place.lock().take().expect("put there");
+        assert_eq!(judge(guess), 0);
+        x.look();
+        // SAFETY: it was forgotten, and the object is there.
+        drop(unsafe { std::ptr::read(&raw const x) });
+        assert_eq!(Gc::strong_count(&x), 2);
+    });
+}
+
 /// Somebody who asks whether his handle is the only one does not put back the watch that an operation has taken away.
 #[test]
 fn a_question_is_no_watch() {

@@ -34,6 +34,12 @@
 //! then, and nobody's. Each has left a note, or one is pending, and to a collection the object is like any other
 //! garbage: as many edges as handles, none.
 //!
+//! # Surplus
+//!
+//! The shared half has room for some 2^25 handles. When there are half as many, some are counted in the object's record
+//! (`special`) instead, which makes the object *exact*: whoever finds what seems to be the last handle looks into the record
+//! then, and puts them back. A verdict adds them to what it read.
+//!
 //! # Notes
 //!
 //! A decrement that leaves handles is the only event that can turn a cycle into garbage, so it leaves a note for the
@@ -90,8 +96,11 @@ const NOTED: u32 = 4;
 const GONE: u32 = 2;
 /// Shared: somebody has counted here.
 const TOUCHED: u32 = 1;
-/// More handles than this in the shared half, and the process ends.
-const LIMIT: i32 = (1 << 25) - (1 << 20);
+/// With so many handles in the shared half, some are counted elsewhere. As many again, at one instant by as many threads, and
+/// it would overflow.
+const LIMIT: i32 = if cfg!(any(loom, shuttle)) { 4 } else { 1 << 24 };
+/// So many.
+pub(crate) const SURPLUS: u32 = LIMIT as u32 / 2;
 
 /// What a verdict looks at. A half that was never touched needs no watch: what is done to it touches it.
 const SHARED_SEEN: u32 = SHARED | SHARED_WATCHED | GONE | TOUCHED;
@@ -201,7 +210,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Number of handles.
+    /// Number of handles, but for a surplus.
     #[inline]
     pub(crate) fn handles(self) -> u64 {
         // The local half of what is gone says anything.
@@ -264,16 +273,34 @@ impl Count {
         true
     }
 
-    /// Another handle, made by whatever thread.
-    #[inline(never)]
-    pub(crate) fn increment(&self) {
+    /// Another handle, made by whatever thread. True if there are so many that [`Count::take_surplus`] is to be called.
+    #[inline]
+    pub(crate) fn increment(&self) -> bool {
         if self.shared.load(Ordering::Relaxed) & TOUCHED == 0 {
-            return self.touch_and_increment();
+            self.touch_and_increment();
+            return false;
         }
-        let old = self.shared.fetch_add(ONE, Ordering::Relaxed);
-        if shared_handles(old) >= LIMIT {
-            overflow();
+        shared_handles(self.shared.fetch_add(ONE, Ordering::Relaxed)) >= LIMIT
+    }
+
+    /// Takes [`SURPLUS`] handles out of the shared half, if there are too many; true if it has. The caller holds the lock of
+    /// the object's record, where they are counted from here on, and the object is exact.
+    pub(crate) fn take_surplus(&self) -> bool {
+        let mut shared = self.shared.load(Ordering::Relaxed);
+        while shared_handles(shared) >= LIMIT {
+            // SeqCst: whoever misses them here sees that there is a record.
+            match self.shared.compare_exchange_weak(shared, shared - SURPLUS * ONE, Ordering::SeqCst, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => shared = now,
+            }
         }
+        false
+    }
+
+    /// Puts them back.
+    pub(crate) fn put_surplus(&self) {
+        self.shared.fetch_add(SURPLUS * ONE, Ordering::SeqCst);
     }
 
     /// The first handle that is counted in the shared half.
@@ -458,14 +485,16 @@ impl Count {
     fn ask(&self, alone: &impl Fn() -> bool) -> Asked {
         self.asking(|| {
             let shared = self.shared.fetch_or(ASKED, Ordering::SeqCst) | ASKED;
-            if sum(self.local.load(Ordering::SeqCst), shared) != 1 {
+            let sum = sum(self.local.load(Ordering::SeqCst), shared);
+            if sum > 1 {
                 return Asked::Again;
             }
+            // Less than one: something has happened meanwhile, or there is a surplus.
             if !alone() {
                 return Asked::Careful;
             }
             // If the shared half is still this, the two were read in one moment.
-            if self.go(shared) { Asked::Last } else { Asked::Again }
+            if sum == 1 && self.go(shared) { Asked::Last } else { Asked::Again }
         })
     }
 
@@ -538,17 +567,15 @@ impl Count {
         true
     }
 
-    /// Adds a handle unless the object is gone. The caller holds the lock under which an object with weak pointers goes.
+    /// Adds a handle unless the object is gone (`None`); otherwise as [`Count::increment`]. The caller holds the lock under
+    /// which an object with weak pointers goes.
     #[inline]
-    pub(crate) fn increment_unless_gone(&self, me: Owner) -> bool {
+    pub(crate) fn increment_unless_gone(&self, me: Owner) -> Option<bool> {
         // Acquire: the new handle may be used as the ones before it.
         if self.shared.load(Ordering::Acquire) & GONE != 0 {
-            return false;
+            return None;
         }
-        if !self.increment_by_owner(me) {
-            self.increment();
-        }
-        true
+        Some(!self.increment_by_owner(me) && self.increment())
     }
 
     /// Spoils a verdict that watches.
@@ -570,7 +597,7 @@ impl Count {
         self.shared.load(Ordering::SeqCst) & TOUCHED != 0
     }
 
-    /// The number of handles, roughly where others change it.
+    /// The number of handles but for a surplus, roughly where others change it.
     #[inline]
     pub(crate) fn handles(&self) -> u64 {
         let local = self.local.load(Ordering::Acquire);
@@ -695,11 +722,4 @@ enum Asked {
 fn begun_since(local: u32) -> bool {
     barrier::light();
     !cfg!(tracegc_break = "note-again") && local & NOTED_IN != now()
-}
-
-#[cold]
-#[inline(never)]
-fn overflow() -> ! {
-    eprintln!("tracegc: more than {LIMIT} handles to one object: aborting, since a wrapped count would free it in use");
-    std::process::abort()
 }

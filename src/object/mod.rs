@@ -11,7 +11,7 @@
 
 mod count;
 
-pub(crate) use count::{Count, Dropped, NEVER, Owner, Reading, Simply, noted_in};
+pub(crate) use count::{Count, Dropped, NEVER, Owner, Reading, SURPLUS, Simply, noted_in};
 
 use std::ptr::{self, NonNull};
 
@@ -26,7 +26,7 @@ pub(crate) struct TypeInfo {
     /// Shows the handles of the value at the address to the tracer.
     pub(crate) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
     pub(crate) needs_drop: bool,
-    /// The class of the slots of objects of this type, if they are all of one.
+    /// The class of the slots of objects of this type, if they are all of one and threads keep slots of it.
     pub(crate) class: u8,
     /// For the check of edges in debug builds.
     #[cfg_attr(not(debug_assertions), allow(dead_code))]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::cleanup::Job;
 use crate::heap::{self, segment::span_of};
-use crate::object::{Header, flag};
+use crate::object::{Count, Header, SURPLUS, flag};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, plain};
 
@@ -25,6 +25,8 @@ struct State {
     /// The object, while it lives.
     object: Option<NonNull<Header>>,
     cleanups: Vec<(Arc<Ticket>, Job)>,
+    /// Handles that the count has no room for.
+    surplus: u64,
 }
 
 // SAFETY: the header is reached under the lock only, and headers are shared by all threads.
@@ -47,7 +49,8 @@ pub(crate) struct Farewell {
 impl Record {
     /// A record without an object yet.
     pub(crate) fn unborn() -> Arc<Record> {
-        Arc::new(Record { weaks: AtomicUsize::new(0), state: Mutex::new(State { object: None, cleanups: Vec::new() }) })
+        let state = State { object: None, cleanups: Vec::new(), surplus: 0 };
+        Arc::new(Record { weaks: AtomicUsize::new(0), state: Mutex::new(state) })
     }
 
     /// Makes it the record of an object, which has none.
@@ -126,24 +129,46 @@ impl Record {
 
     /// A new handle to the object, if it is alive.
     pub(crate) fn upgrade(&self) -> Option<NonNull<Header>> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let header = state.object?;
         // SAFETY: *records*: the slot is not freed before the record was cleared under its lock.
-        unsafe { header.as_ref() }.count.increment_unless_gone(heap::me()).then_some(header)
+        let count = &unsafe { header.as_ref() }.count;
+        if count.increment_unless_gone(heap::me())? {
+            state.take_surplus(count);
+        }
+        Some(header)
     }
 
-    /// The object, if it is alive; only to look at its count.
+    /// The number of handles to the object.
     pub(crate) fn handles(&self) -> u64 {
         let state = self.state.lock();
         // SAFETY: as in `upgrade`.
-        state.object.map_or(0, |header| unsafe { header.as_ref() }.count.handles())
+        state.object.map_or(0, |header| unsafe { header.as_ref() }.count.handles() + state.surplus)
     }
 
-    /// Runs `f` while no upgrade and no downgrade happens; it is told the number of weak pointers.
-    pub(crate) fn alone<R>(&self, f: impl FnOnce(usize) -> R) -> R {
-        let _state = self.state.lock();
+    /// Handles that are counted here.
+    pub(crate) fn surplus(&self) -> u64 {
+        self.state.lock().surplus
+    }
+
+    /// Whether there is no weak pointer, and `is_one` says that there is one handle, while no upgrade and no downgrade
+    /// happens.
+    pub(crate) fn is_alone(&self, is_one: impl FnOnce() -> bool) -> bool {
+        let state = self.state.lock();
         // Acquire: with the Release of the drops of weak pointers.
-        f(self.weaks.load(Ordering::Acquire))
+        self.weaks.load(Ordering::Acquire) == 0 && state.surplus == 0 && is_one()
+    }
+
+    /// Takes the caller's handle away, if it is the last, while no upgrade happens. What is counted here goes back to the
+    /// count first.
+    pub(crate) fn end_if_one(&self, count: &Count, owner: bool) -> bool {
+        let mut state = self.state.lock();
+        if state.surplus > 0 && !cfg!(tracegc_break = "surplus") {
+            state.surplus -= u64::from(SURPLUS);
+            count.put_surplus();
+            return false;
+        }
+        count.end_if_one(owner)
     }
 
     /// Counts a new weak pointer made from a strong one.
@@ -182,6 +207,48 @@ impl Record {
     }
 }
 
+/// Makes another handle to an object.
+///
+/// # Safety
+///
+/// The caller has a handle.
+#[inline(never)]
+pub(crate) unsafe fn add_handle(header: NonNull<Header>) {
+    // SAFETY: by contract.
+    unsafe {
+        if header.as_ref().count.increment() {
+            take_surplus(header);
+        }
+    }
+}
+
+/// # Safety
+///
+/// The caller has a handle.
+#[cold]
+#[inline(never)]
+unsafe fn take_surplus(header: NonNull<Header>) {
+    // SAFETY: by contract.
+    unsafe { Record::of(header).state.lock().take_surplus(&header.as_ref().count) };
+}
+
+/// Handles to an object that its count does not say.
+///
+/// # Safety
+///
+/// The object is there, and stays during the call.
+#[inline]
+pub(crate) unsafe fn surplus(header: NonNull<Header>) -> u64 {
+    // SAFETY: by contract.
+    unsafe {
+        // Acquire: whoever has read a count without its surplus sees the flag.
+        if !header.as_ref().meta(Ordering::Acquire).has(flag::SPECIALS) || cfg!(tracegc_break = "surplus-verdict") {
+            return 0;
+        }
+        Record::find(header).map_or(0, |record| record.surplus())
+    }
+}
+
 /// Says in its header that an object has a record.
 ///
 /// # Safety
@@ -196,6 +263,12 @@ unsafe fn flag_specials(header: NonNull<Header>) {
 }
 
 impl State {
+    fn take_surplus(&mut self, count: &Count) {
+        if count.take_surplus() {
+            self.surplus += u64::from(SURPLUS);
+        }
+    }
+
     fn clear(&mut self) -> Farewell {
         self.object = None;
         let jobs = std::mem::take(&mut self.cleanups)
@@ -255,6 +328,12 @@ impl Door {
         // SAFETY: the lock lives as long as the record, which the door keeps, and longer than the guard (see `drop`).
         let state = std::mem::ManuallyDrop::new(unsafe { &*state }.lock());
         Door { header, state, record: Some(record) }
+    }
+
+    /// The object, and how many handles to it are counted in its record.
+    pub(crate) fn surplus(&self) -> (NonNull<Header>, u64) {
+        let known = !cfg!(tracegc_break = "surplus-verdict");
+        (self.header, if known { self.state.surplus } else { 0 })
     }
 
     /// The object is condemned: clears its record.

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use super::Trace;
 use super::guards::Guards;
 use crate::Gc;
-use crate::collect::List;
+use crate::collect::{List, Trail};
 use crate::heap::segment::{Segment, span_of};
 use crate::heap::span::Kind;
 use crate::heap::{EPOCH, Moment};
@@ -43,8 +43,6 @@ pub(crate) mod mark {
 
 /// So many frozen objects leave a trail: fewer are in the cache yet when they are destroyed.
 const TRAIL_FROM: usize = 1 << 16;
-/// The longest trail, since it takes memory.
-const TRAIL: usize = 1 << 21;
 /// Edges on their way: the mark byte is fetched when an edge enters and used when it leaves.
 const IN_FLIGHT: usize = 16;
 
@@ -56,8 +54,8 @@ pub struct Tracer<'a> {
     pub(crate) found: List,
     pub(crate) guards: Guards,
     /// The objects that were frozen, each before what it refers to: what their drop glue will look at, in this order.
-    pub(crate) trail: List,
-    trail_end: usize,
+    pub(crate) trail: Trail,
+    leaves_trail: bool,
     /// A part of the object in hand could not be looked at.
     pub(crate) busy: bool,
     /// Panics in `trace`, to be reported when no lock is held.
@@ -84,7 +82,7 @@ impl Tracer<'_> {
         #[cfg(debug_assertions)]
         self.check_edge(target, std::any::type_name::<T>());
         prefetch(target);
-        if self.mode == Mode::Freeze && self.trail.len() < self.trail_end {
+        if self.leaves_trail && self.mode == Mode::Freeze {
             self.trail.push(target);
         }
         let slot = &mut self.in_flight[self.at % IN_FLIGHT];
@@ -131,9 +129,13 @@ impl Tracer<'_> {
             // SAFETY: the guard is kept, so what it protects stays borrowed.
             unsafe { &*target }.trace(self);
         } else {
-            let rescue = Rescue { guards: &raw mut self.guards, guard: ManuallyDrop::new(guard) };
-            (**rescue.guard).trace(self);
-            rescue.release();
+            let this: *mut Self = self;
+            // SAFETY: both are used one after the other: the guards only if the trace has ended by a panic.
+            unsafe {
+                let rescue = Rescue { guards: &raw mut (*this).guards, guard: ManuallyDrop::new(guard) };
+                (**rescue.guard).trace(&mut *this);
+                rescue.release();
+            }
         }
     }
 
@@ -149,8 +151,8 @@ impl Tracer<'_> {
             moment,
             found: List::new(),
             guards: Guards::default(),
-            trail: List::new(),
-            trail_end: 0,
+            trail: Trail::default(),
+            leaves_trail: false,
             busy: false,
             panics: Vec::new(),
             in_flight: [None; IN_FLIGHT],
@@ -177,15 +179,15 @@ impl Tracer<'_> {
         if gone || !meta.is_live() || meta.has(flag::CLAIMED) {
             return false;
         }
+        if self.leaves_trail && self.mode == Mode::Freeze {
+            self.trail.push(header);
+        }
         if meta.has(flag::LEAF) && !cfg!(tracegc_break = "leaves") {
             // Nothing of it is looked at: exclusive access to a leaf is not claimed.
             return true;
         }
         self.busy = false;
         self.current = Some(header);
-        if self.mode == Mode::Freeze && self.trail.len() < self.trail_end {
-            self.trail.push(header);
-        }
         // SAFETY: the value is there: the object is live, and cannot die or be claimed within the section.
         unsafe { (meta.info().trace)(Header::value(header), self) };
         !self.busy
@@ -213,8 +215,8 @@ impl Tracer<'_> {
     /// Begins to freeze so many objects.
     pub(crate) fn begin_to_freeze(&mut self, objects: usize) {
         self.mode = Mode::Freeze;
-        self.trail.clear();
-        self.trail_end = if objects < TRAIL_FROM { 0 } else { TRAIL };
+        self.trail = Trail::default();
+        self.leaves_trail = objects >= TRAIL_FROM;
     }
 
     /// Uses the edges that are still on their way.
