@@ -84,9 +84,10 @@ fn a_small_collection_gives_way() {
         x.put(x.clone());
         // Hands its note over at its end.
         let mutator = spawn(move || drop(x));
-        assert!(collect::modelled::local_that_is_in_the_way());
+        // It may come before the note.
+        collect::modelled::local_that_is_in_the_way();
         mutator.join().unwrap();
-        assert!(collect::modelled::local_that_is_in_the_way());
+        assert!(collect::modelled::local_that_is_in_the_way(), "it found something to look at");
         assert_eq!(log.deaths(0), 0, "it was to give way");
         collect::modelled::local();
         assert_eq!(log.deaths(0), 1, "the note stays");
