@@ -6,11 +6,12 @@
 use std::ptr::NonNull;
 
 use super::pacer;
+use crate::heap::pages::PAGE_HEAP;
 use crate::heap::segment::{SEGMENT, Segment, segment_of, span_at};
 use crate::heap::span::{Kind, Span};
 use crate::heap::{Cache, Moment, with_cache};
 use crate::object::Header;
-use crate::sync::plain::{AtomicUsize, Ordering};
+use crate::sync::plain::{self, AtomicUsize, Ordering};
 use crate::sync::{Mutex, global};
 use crate::trace::tracer::prefetch_address;
 
@@ -18,6 +19,10 @@ use crate::trace::tracer::prefetch_address;
 const AHEAD: usize = 8;
 /// Notes that a thread keeps to itself.
 const BATCH: usize = if cfg!(any(miri, loom, shuttle)) { 8 } else { 512 };
+/// As long as notes are of different slots they may take an eighth of the heap.
+const BYTES_PER_NOTE: usize = 8 * size_of::<usize>();
+/// So often in a row it makes a difference that there were few.
+const FUTILE: u32 = 4;
 /// With fewer notes on the board nobody looks for those that say the same.
 const CROWDED: usize = if cfg!(miri) { 64 } else { 1 << 17 };
 
@@ -30,13 +35,15 @@ struct Posted {
     /// As they were handed over.
     batches: Vec<Vec<usize>>,
     /// With more notes than this it is worth while to look for those that say the same.
-    crowded: usize,
+    enough: usize,
 }
 
 global! {
     static BOARD: Board =
-        Board { notes: Mutex::new(Posted { batches: Vec::new(), crowded: 0 }), count: AtomicUsize::new(0) };
+        Board { notes: Mutex::new(Posted { batches: Vec::new(), enough: CROWDED }), count: AtomicUsize::new(0) };
 }
+/// Held by whoever looks for notes that say the same, and has them in hand. How often in a row there were few.
+static THINNING: plain::Mutex<u32> = plain::Mutex::new(0);
 
 /// In the lowest bit of a note: it counts although the object's flag is not set.
 pub(super) const UNFLAGGED: usize = 1;
@@ -75,33 +82,48 @@ pub(crate) fn hand_over(cache: &Cache) {
 pub(crate) fn post(batch: Vec<usize>) {
     let mut board = BOARD.notes.lock();
     // Relaxed: a figure for the pacer.
-    let mut count = BOARD.count.load(Ordering::Relaxed) + batch.len();
-    board.batches.push(batch);
-    if count > board.crowded.max(CROWDED) {
-        board.thin_out();
-        count = board.batches.iter().map(Vec::len).sum();
-    }
+    let count = BOARD.count.load(Ordering::Relaxed) + batch.len();
     BOARD.count.store(count, Ordering::Relaxed);
+    board.batches.push(batch);
+    let crowded = count > board.enough;
     drop(board);
+    if crowded {
+        if let Some(mut futile) = THINNING.try_lock() {
+            thin_out(&mut futile);
+        }
+    }
     pacer::noted(count);
 }
 
-impl Posted {
-    /// Keeps one note of each address. A program that lets go of one object after another leaves notes of the same slots
-    /// again and again.
-    #[cold]
-    fn thin_out(&mut self) {
-        let mut notes = std::mem::take(&mut self.batches).concat();
-        notes.sort_unstable();
-        notes.dedup_by(|note, kept| {
-            let same = *note & !UNFLAGGED == *kept & !UNFLAGGED;
-            // What counts without a flag counts with it.
-            *kept |= if same { *note & UNFLAGGED } else { 0 };
-            same
-        });
-        self.crowded = 2 * notes.len();
-        self.batches.extend(notes.chunks(BATCH).map(Vec::from));
-    }
+/// Keeps one note of each address. A program that lets go of one object after another leaves notes of the same slots again
+/// and again. Others may go on to post meanwhile.
+#[cold]
+fn thin_out(futile: &mut u32) {
+    let batches = std::mem::take(&mut BOARD.notes.lock().batches);
+    let notes = one_of_each(batches.concat());
+    // Where there is little to be thinned out it is done less often, as long as notes take little of the heap.
+    let before: usize = batches.iter().map(Vec::len).sum();
+    *futile = if notes.len() > before / 2 { FUTILE.min(*futile + 1) } else { 0 };
+    let mut board = BOARD.notes.lock();
+    board.enough = enough(*futile).max(2 * notes.len());
+    board.batches.extend(notes.chunks(BATCH).map(Vec::from));
+    BOARD.count.store(board.batches.iter().map(Vec::len).sum(), Ordering::Relaxed);
+}
+
+fn one_of_each(mut notes: Vec<usize>) -> Vec<usize> {
+    notes.sort_unstable();
+    notes.dedup_by(|note, kept| {
+        let same = *note & !UNFLAGGED == *kept & !UNFLAGGED;
+        // What counts without a flag counts with it.
+        *kept |= if same { *note & UNFLAGGED } else { 0 };
+        same
+    });
+    notes
+}
+
+/// How many notes nobody looks at twice.
+fn enough(futile: u32) -> usize {
+    (CROWDED << (2 * futile)).min(PAGE_HEAP.object_bytes() / BYTES_PER_NOTE).max(CROWDED)
 }
 
 /// Notes on the board.
@@ -141,9 +163,10 @@ impl Notes {
 
 /// Takes all notes off the board.
 pub(crate) fn take() -> Notes {
+    let futile = THINNING.lock();
     let mut board = BOARD.notes.lock();
     BOARD.count.store(0, Ordering::Relaxed);
-    board.crowded = 0;
+    board.enough = enough(*futile);
     Notes(std::mem::take(&mut board.batches))
 }
 
@@ -191,5 +214,17 @@ fn slot_in(span: &Span, address: usize, moment: Moment) -> Noted {
     match span.slot_at(address) {
         Some((index, 0)) => Noted::Old(span.slot(index)),
         _ => Noted::Nothing,
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_note_of_each_address_is_kept() {
+        let (flagged, unflagged) = ([64, 32, 96, 32, 64], [96 | UNFLAGGED, 128 | UNFLAGGED]);
+        let kept = one_of_each([&flagged[..], &unflagged[..]].concat());
+        assert_eq!(kept, [32, 64, 96 | UNFLAGGED, 128 | UNFLAGGED]);
     }
 }
