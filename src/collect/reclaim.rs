@@ -66,11 +66,10 @@ pub(crate) unsafe fn drop_handle(header: NonNull<Header>, plain: bool) {
             }
             return;
         }
-        // Relaxed: read after the count, as in `Header::decrement`. The birth may be renewed yet.
+        // Relaxed: read after the count. The birth may be renewed yet.
         let meta = this.meta(Ordering::Relaxed);
-        if meta.has(flag::SPECIALS) && !cfg!(tracegc_break = "careful") {
-            return drop_rest(header, plain);
-        }
+        // Whoever makes a record touches the shared half first, by `Count::make_exact`.
+        debug_assert!(!meta.has(flag::SPECIALS));
         this.count.end_untouched();
         last_drop_of(header, meta, plain);
     }

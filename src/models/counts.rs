@@ -277,7 +277,6 @@ fn a_verdict_on_more_handles_than_fit() {
 fn a_question_is_no_watch() {
     check("a_question_is_no_watch", BOTH, |log| {
         let x = Node::make(log, 0, None, None);
-        let weak = Gc::downgrade(&x);
         let first = x.clone();
         let touch = spawn(move || {
             let copy = first.clone();
@@ -286,18 +285,17 @@ fn a_question_is_no_watch() {
         });
         let other = touch.join().unwrap();
         drop(x);
+        let address = Address::of(&other);
         // SAFETY: there is a handle from here to the end.
-        let count = unsafe { &header(&other).as_ref().count };
+        let count = unsafe { address.count() };
         let before = count.watch();
-        let mut own = other.clone();
+        let own = other.clone();
         drop(other);
-        let asks = spawn(move || {
-            assert!(Gc::get_mut(&mut own).is_none(), "there is a weak pointer");
-            own
-        });
-        let own = asks.join().unwrap();
+        // SAFETY: as above.
+        let asks = spawn(move || unsafe { address.count() }.is_one(false));
+        assert!(asks.join().unwrap(), "there is one handle");
         assert!(!count.is_still(before), "a handle was made and another dropped");
-        drop((own, weak));
+        drop(own);
     });
 }
 

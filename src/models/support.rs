@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::heap::pages::PAGE_HEAP;
-use crate::object::Header;
+use crate::object::{Count, Header};
 use crate::sync::Mutex;
 use crate::{Gc, Trace, Tracer, collect};
 
@@ -190,6 +190,16 @@ unsafe impl Sync for Address {}
 impl Address {
     pub(super) fn of(handle: &Gc<Node>) -> Address {
         Address(header(handle))
+    }
+
+    /// The count of the object.
+    ///
+    /// # Safety
+    ///
+    /// It is there, and stays so.
+    pub(super) unsafe fn count<'a>(self) -> &'a Count {
+        // SAFETY: by contract.
+        &unsafe { self.0.as_ref() }.count
     }
 }
 

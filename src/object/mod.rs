@@ -158,7 +158,8 @@ impl Header {
     #[inline]
     pub(crate) fn decrement(&self, owner: bool, exact: bool) -> Dropped {
         // Relaxed: read after the count, which was read with Acquire: if there are weak pointers, the flag is seen.
-        self.count.decrement(owner, exact, || !self.meta(Ordering::Relaxed).has(flag::SPECIALS))
+        let alone = || !self.meta(Ordering::Relaxed).has(flag::SPECIALS) || cfg!(tracegc_break = "careful");
+        self.count.decrement(owner, exact, alone)
     }
 
     #[inline]
