@@ -441,3 +441,51 @@ fn w04_whoever_polls_does_not_keep_garbage() {
     });
     assert!(drops.count() > 0);
 }
+
+/// Parts of garbage get their first weak pointers while a collection is looking at it, from somebody who reaches them by
+/// another weak pointer. All of these are dead afterwards, also when other objects have taken the places.
+#[test]
+fn w04_weak_pointers_that_come_late_are_dead_as_well() {
+    #[derive(Trace)]
+    struct Part(u64, Mutex<Option<Gc<Hub>>>);
+    #[derive(Trace)]
+    struct Hub {
+        parts: Mutex<Vec<Gc<Part>>>,
+        /// So that it comes after its parts in the order of the heap's slots.
+        _large: [u64; 300],
+    }
+    let size = if cfg!(miri) { 20 } else { 100_000 };
+    for _ in 0..3 {
+        let parts: Vec<_> = (0..size).map(|_| Gc::new(Part(1, Mutex::new(None)))).collect();
+        let hub = Gc::new(Hub { parts: Mutex::default(), _large: [0; 300] });
+        parts.iter().for_each(|part| *lock(&part.1) = Some(hub.clone()));
+        *lock(&hub.parts) = parts.clone();
+        let way_in = Gc::downgrade(&hub);
+        drop((hub, parts));
+        let late = thread::scope(|scope| {
+            let makes = scope.spawn(|| {
+                let mut late = Vec::new();
+                while let Some(hub) = way_in.upgrade() {
+                    for _ in 0..20 {
+                        (0..500).for_each(|_| std::hint::spin_loop());
+                        let parts = lock(&hub.parts);
+                        late.extend(parts.get(late.len()).map(Gc::downgrade));
+                    }
+                    drop(hub);
+                    (0..20_000).for_each(|_| std::hint::spin_loop());
+                }
+                late
+            });
+            let mut calls = 0;
+            while way_in.strong_count() > 0 {
+                collect();
+                calls += 1;
+                assert!(calls < 10_000, "no collection gets through");
+            }
+            makes.join().unwrap()
+        });
+        let others: Vec<_> = (0..size).map(|_| Gc::new(Part(2, Mutex::new(None)))).collect();
+        assert!(late.iter().all(|weak| weak.upgrade().is_none()), "{} were made", late.len());
+        drop(others);
+    }
+}

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use crate::cleanup;
 use crate::heap::pages::PAGE_HEAP;
-use crate::heap::{Cache, Config, EPOCH, HeapStats, with_cache};
+use crate::heap::{self, Cache, Config, EPOCH, HeapStats, with_cache};
 use crate::sync::plain::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, global, local};
 use crate::trace::Tracer;
@@ -199,6 +199,7 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
         // Before it begins: whoever notes something in it tells the pacer of it.
         pacer::whole_begins();
     }
+    let before = if reach == Reach::Whole { heap::object_bytes() } else { 0 };
     // First of all: what is noted in this collection is for the next one, see `object::Count`. And a decrement that comes
     // after anything is looked at notes its object anew.
     let noted = notes::take();
@@ -239,11 +240,9 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     let burial = burials::begin();
     drop(collector);
     let mut panics = Vec::new();
-    let freed_before = with_cache(Cache::freed_bytes);
-    reclaim::bury(burial, condemned, deferred, &mut panics);
+    let freed = reclaim::bury(burial, condemned, deferred, &mut panics);
     // With nothing held or waited for by others: the hook is the user's.
     reclaim::report(panics);
-    let freed = with_cache(Cache::freed_bytes) - freed_before;
     for payload in std::mem::take(&mut tracer.panics) {
         cleanup::report_panic(cleanup::PanicOrigin::Trace, payload);
     }
@@ -256,7 +255,7 @@ fn round(reach: Reach, born_until: Option<u16>, birth: &mut Option<u16>) -> Roun
     } else {
         FIGURES.since_whole.store(0, Ordering::Relaxed);
         FIGURES.full.fetch_add(1, Ordering::Relaxed);
-        pacer::whole_ended(stats.undecided, freed);
+        pacer::whole_ended(stats.undecided, before.saturating_sub(freed));
     }
     Round { stats, gave_way, burial }
 }

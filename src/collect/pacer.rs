@@ -8,7 +8,7 @@
 //! - after the configured period, if anything was noted or left undecided since.
 //!
 //! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
-//! stretch. There are two exceptions. It does not rest while memory grows. And it does not while collections of candidates
+//! stretch. There are two exceptions. It does not rest while memory grows, or is more than it can cope with. And it does not while collections of candidates
 //! find most of what they look at to be garbage: that is work which somebody has to do. If the program makes garbage faster
 //! than it is found, so that notes or memory pile up, threads that need slots wait a little for it ([`before_growth`]).
 //!
@@ -70,9 +70,8 @@ struct Pacer {
     progress: Condvar,
     /// Bytes of objects that make a whole collection due.
     trigger: AtomicUsize,
-    /// Bytes of objects, as they were when somebody last looked, and when the last whole collection began.
+    /// Bytes of objects, as they were when somebody last looked.
     bytes: AtomicUsize,
-    bytes_before: AtomicUsize,
     /// How often a thread has taken more memory since it was due, if only for how its slots are spread.
     looked: AtomicUsize,
     limit: AtomicUsize,
@@ -125,7 +124,6 @@ static PACER: Pacer = Pacer {
     progress: Condvar::new(),
     trigger: AtomicUsize::new(MIN_TRIGGER),
     bytes: AtomicUsize::new(0),
-    bytes_before: AtomicUsize::new(0),
     looked: AtomicUsize::new(0),
     limit: AtomicUsize::new(usize::MAX),
     due: AtomicUsize::new(NOTES),
@@ -175,6 +173,11 @@ pub(crate) fn before_growth() {
     }
 }
 
+/// Whether objects take so much that threads wait for the collector.
+fn is_outgrown() -> bool {
+    PACER.bytes.load(Ordering::Relaxed) / OUTGROWN >= PACER.trigger.load(Ordering::Relaxed)
+}
+
 #[cold]
 fn grown(used: usize) {
     let automatic = PACER.automatic.load(Ordering::Relaxed);
@@ -191,7 +194,7 @@ fn grown(used: usize) {
         if bytes >= trigger {
             want(Reach::Whole, false);
         }
-        outgrown = bytes / OUTGROWN >= trigger;
+        outgrown = is_outgrown();
     }
     if automatic && (outgrown || PACER.pressed.load(Ordering::Relaxed)) && !super::may_not_wait() {
         let mut state = PACER.state.lock();
@@ -276,6 +279,8 @@ pub(crate) fn shutdown() -> bool {
     let mut state = PACER.state.lock();
     state.stop = false;
     state.wanted = None;
+    // A collection that it asked for may not have come.
+    state.at_limit = 0;
     true
 }
 
@@ -308,17 +313,16 @@ fn set_trigger(config: &Config, left: usize) {
 /// A collection of the whole heap begins, on whatever thread: it will see all that was noted.
 pub(crate) fn whole_begins() {
     PACER.noted.store(false, Ordering::Relaxed);
-    PACER.bytes_before.store(heap::object_bytes(), Ordering::Relaxed);
 }
 
-/// A collection of the whole heap ended, on whatever thread, and has freed so many bytes.
-pub(crate) fn whole_ended(undecided: bool, freed: u64) {
+/// A collection of the whole heap ended, on whatever thread, that has left so many bytes of the objects which were there
+/// when it began.
+pub(crate) fn whole_ended(undecided: bool, left: usize) {
     // What was made meanwhile does not count: a program that makes nothing but garbage could go on to do so for twice as
     // long each time.
     let bytes = heap::object_bytes();
     PACER.bytes.store(bytes, Ordering::Relaxed);
-    let before = PACER.bytes_before.load(Ordering::Relaxed);
-    set_trigger(&config(), bytes.min(before.saturating_sub(freed as usize)));
+    set_trigger(&config(), bytes.min(left));
     let used = PAGE_HEAP.object_bytes();
     let mut state = PACER.state.lock();
     set_due(state.in_vain);
@@ -347,7 +351,7 @@ fn work() {
             PACER.wake.wait_for(&mut state, nap);
             continue;
         };
-        if now < rested && !grown(used_then) && !PACER.pressed.load(Ordering::Relaxed) {
+        if now < rested && !grown(used_then) && !PACER.pressed.load(Ordering::Relaxed) && !is_outgrown() {
             // A short wait, since growth does not wake this thread each time.
             let nap = (rested - now).min(Duration::from_millis(5));
             PACER.wake.wait_for(&mut state, nap);

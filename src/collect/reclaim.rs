@@ -356,9 +356,11 @@ fn queue(farewell: Farewell) {
     }
 }
 
-/// Destroys what a collection condemned and what waited for its end. Panics in drop glue are left in `panics`.
-pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics: &mut Vec<Payload>) {
+/// Destroys what a collection condemned and what waited for its end. Panics in drop glue are left in `panics`. So many bytes
+/// were freed more than drop glue has made.
+pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics: &mut Vec<Payload>) -> usize {
     with_cache(|cache| {
+        let [made, freed] = cache.turnover();
         let outer = cache.local.reclaiming.replace(true);
         // SAFETY: *owner fields*: only this thread uses them, and the borrow ends at once.
         unsafe {
@@ -414,7 +416,9 @@ pub(crate) fn bury(number: u64, condemned: Condemned, deferred: Deferred, panics
         if !outer {
             settle_burials(cache);
         }
-    });
+        let [made_now, freed_now] = cache.turnover();
+        (freed_now - freed).saturating_sub(made_now - made) as usize
+    })
 }
 
 /// Ends the burials that this thread was at work for, when all that died in its hands is gone.

@@ -337,10 +337,13 @@ impl Cache {
         }
     }
 
-    /// Bytes of all objects that this thread has freed.
-    pub(crate) fn freed_bytes(&self) -> u64 {
-        let small = self.freed.iter().zip(SIZES).map(|(freed, size)| freed.load(Ordering::Relaxed) * size as u64);
-        small.sum::<u64>() + self.freed_large_bytes.load(Ordering::Relaxed)
+    /// Bytes of all objects that this thread has made and freed.
+    pub(crate) fn turnover(&self) -> [u64; 2] {
+        let bytes = |counts: &[AtomicU64; CLASSES], large: &AtomicU64| {
+            let small = counts.iter().zip(SIZES).map(|(count, size)| count.load(Ordering::Relaxed) * size as u64);
+            small.sum::<u64>() + large.load(Ordering::Relaxed)
+        };
+        [bytes(&self.made, &self.made_large_bytes), bytes(&self.freed, &self.freed_large_bytes)]
     }
 
     /// Takes over what other threads freed, and gives back what holds nothing.

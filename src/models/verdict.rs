@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::support::{Address, DEAR, Log, Node, check, judge, spawn};
+use super::support::{Address, DEAR, Log, Node, Plan, check, judge, spawn};
 use crate::Gc;
 use crate::sync::Mutex;
 
@@ -138,5 +138,32 @@ fn get_mut_against_the_tracer() {
         });
         judge(guess);
         mutator.join().unwrap();
+    });
+}
+
+/// A suspect gets its first weak pointer after the doors were closed for a second attempt, from somebody who held another
+/// suspect during the first and lets go of it.
+#[test]
+fn a_record_is_born_behind_the_doors() {
+    check("a_record_is_born_behind_the_doors", Plan { preemptions: 1, ..DEAR }, |log| {
+        let x = Node::make(log, 0, None, None);
+        let hub = Node::make(log, 1, Some(x.clone()), None);
+        x.put(hub.clone());
+        let guess = [Address::of(&x), Address::of(&hub)];
+        drop(x);
+        let old = Gc::downgrade(&hub);
+        let mutator = spawn(move || {
+            let weak = Gc::downgrade(hub.fixed.as_ref().expect("made with a field"));
+            drop(hub);
+            weak
+        });
+        judge(guess);
+        let weak = mutator.join().unwrap();
+        // They take the places of those that died.
+        let others = [2, 3].map(|id| Node::make(log, id, None, None));
+        if let Some(x) = weak.upgrade() {
+            assert_eq!(x.id(), 0, "a weak pointer leads to another object");
+        }
+        drop((old, others));
     });
 }

@@ -330,10 +330,13 @@ impl Door {
         Door { header, state, record: Some(record) }
     }
 
-    /// The object, and how many handles to it are counted in its record.
-    pub(crate) fn surplus(&self) -> (NonNull<Header>, u64) {
-        let known = !cfg!(tracegc_break = "surplus-verdict");
-        (self.header, if known { self.state.surplus } else { 0 })
+    pub(crate) fn header(&self) -> NonNull<Header> {
+        self.header
+    }
+
+    /// Handles to the object that are counted in its record.
+    pub(crate) fn surplus(&self) -> u64 {
+        if cfg!(tracegc_break = "surplus-verdict") { 0 } else { self.state.surplus }
     }
 
     /// The object is condemned: clears its record.
