@@ -235,6 +235,7 @@ fn h08_an_edge_to_a_freed_slot_aborts_with_both_names() {
 /// and however seldom anybody looks at the notes.
 #[test]
 #[cfg_attr(miri, ignore = "reads the figures of a process of its own")]
+#[cfg_attr(any(tracegc_asan, tracegc_tsan), ignore = "the sanitizer's own memory is counted, too")]
 fn notes_do_not_pile_up() {
     alone("notes_do_not_pile_up", || {
         let drops = Drops::new();
@@ -253,6 +254,7 @@ fn notes_do_not_pile_up() {
 /// An idle thread that dropped the last objects keeps next to no memory for it.
 #[test]
 #[cfg_attr(miri, ignore = "reads the figures of a process of its own")]
+#[cfg_attr(tracegc_asan, ignore = "freed slots are kept for a while")]
 fn an_idle_thread_pins_no_large_spans() {
     fn large<const N: usize>() -> Box<dyn Send> {
         Box::new((0..4).map(|_| Gc::new([1_u8; N])).collect::<Vec<_>>())

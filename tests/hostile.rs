@@ -708,7 +708,7 @@ fn a_lock_held_and_leaked_and_poisoned_all_over_the_heap() {
 /// Forty million handles to one object, most of them by another thread than the one that made it: its count has room for
 /// thirty-two. (Half as many where that takes long: some are counted elsewhere from seventeen million on.)
 #[test]
-fn more_handles_than_a_count_has_room_for() {
+fn g08_more_handles_than_a_count_has_room_for() {
     let many = if cfg!(miri) { 1_000 } else { 40_000_000 / if cfg!(debug_assertions) { 2 } else { 1 } };
     let drops = Drops::new();
     let hub = Node::new(&drops);

@@ -20,7 +20,7 @@ const AHEAD: usize = 8;
 /// Notes that a thread keeps to itself.
 const BATCH: usize = if cfg!(any(miri, loom, shuttle)) { 8 } else { 512 };
 /// As long as notes are of different slots they may take an eighth of the heap.
-const BYTES_PER_NOTE: usize = 8 * size_of::<usize>();
+const BYTES_PER_NOTE: usize = size_of::<usize>() << 3;
 /// So often in a row it makes a difference that there were few.
 const FUTILE: u32 = 4;
 /// With fewer notes on the board nobody looks for those that say the same.

@@ -86,7 +86,8 @@ fn attempt(
     leavers.extend(freeze(tracer, suspects, &before, &surplus));
     if leavers.is_empty() {
         // Also where doors were closed first: others may have got a record since, and whoever made it may be gone.
-        if !cfg!(tracegc_break = "doors") && !(doors_first && cfg!(tracegc_break = "late-doors")) {
+        let deleted = cfg!(tracegc_break = "doors") || doors_first && cfg!(tracegc_break = "late-doors");
+        if !deleted {
             doors = close_doors(suspects, doors);
         }
         if !cfg!(any(tracegc_break = "pass-b", tracegc_break = "freeze-order")) {
