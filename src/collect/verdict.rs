@@ -28,6 +28,8 @@ use crate::trace::tracer::{Tracer, mark, prefetch_object};
 /// How often a set may shrink before its rest is left to a later collection.
 const ATTEMPTS: usize = 64;
 
+/// So many suspects are not in the cache any more when their locks are released.
+const FAR: usize = 1 << 16;
 /// An object is fetched this many steps before it is traced, or its locks are released.
 const AHEAD: usize = 6;
 
@@ -73,10 +75,18 @@ fn attempt(
     doors_first: bool,
 ) -> Result<Vec<Farewell>, Vec<NonNull<Header>>> {
     let mut doors = if doors_first { close_doors(suspects, Vec::new()) } else { Vec::new() };
-    // SAFETY: *deferral*: what the collection found stays until it ends.
-    let watch = |header: &NonNull<Header>| unsafe { header.as_ref() }.count.watch();
+    let mut flagged = Vec::new();
+    let watch = |header: &NonNull<Header>| {
+        // SAFETY: *deferral*: what the collection found stays until it ends.
+        let reading = unsafe { header.as_ref() }.count.watch();
+        // After the reading: whoever has read a count without its surplus sees the flag.
+        if has_specials(header) {
+            flagged.push(*header);
+        }
+        reading
+    };
     let before: Vec<Reading> = suspects.iter().map(watch).collect();
-    let surplus = surplus(suspects, &doors);
+    let surplus = surplus(&flagged, &doors);
 
     let _section = READING.lock();
     let mut leavers = Vec::new();
@@ -115,6 +125,9 @@ fn release(tracer: &mut Tracer<'_>, suspects: &[NonNull<Header>]) {
     // The objects are fetched as if each had as many locks as the others.
     let each = (tracer.guards.len() / suspects.len()).max(1);
     let mut fetched = suspects.len();
+    if suspects.len() < FAR {
+        return tracer.guards.release();
+    }
     while !tracer.guards.is_empty() {
         while fetched > 0 && (fetched + AHEAD) * each > tracer.guards.len() {
             fetched -= 1;
@@ -189,12 +202,12 @@ fn close_doors(suspects: &[NonNull<Header>], doors: Vec<Door>) -> Vec<Door> {
     suspects.iter().filter_map(close).collect()
 }
 
-/// Those of the suspects that have more handles than their counts say, and how many. If handles are moved to or from a
+/// Those suspects with records that have more handles than their counts say, and how many. If handles are moved to or from a
 /// record after pass A has read the count, pass B sees that.
-fn surplus(suspects: &[NonNull<Header>], doors: &[Door]) -> Vec<(NonNull<Header>, u64)> {
+fn surplus(flagged: &[NonNull<Header>], doors: &[Door]) -> Vec<(NonNull<Header>, u64)> {
     let mut doors = doors.iter().peekable();
     let mut found = Vec::new();
-    for &header in suspects.iter().filter(|header| has_specials(header)) {
+    for &header in flagged {
         let surplus = match doors.next_if(|door| door.header() == header) {
             Some(door) => door.surplus(),
             // SAFETY: *deferral*.
@@ -208,6 +221,6 @@ fn surplus(suspects: &[NonNull<Header>], doors: &[Door]) -> Vec<(NonNull<Header>
 }
 
 fn has_specials(header: &NonNull<Header>) -> bool {
-    // SAFETY: *deferral*. Acquire: whoever has read a count without its surplus sees the flag.
+    // SAFETY: *deferral*.
     unsafe { header.as_ref() }.meta(Ordering::Acquire).has(flag::SPECIALS)
 }
