@@ -8,9 +8,10 @@
 //! - after the configured period, if anything was noted or left undecided since.
 //!
 //! After a collection that took a time `d` it rests for `4 d`: so it takes at most a fifth of one core over any long
-//! stretch. There are two exceptions. It does not rest while memory grows, or is more than it can cope with. And it does not while collections of candidates
-//! find most of what they look at to be garbage: that is work which somebody has to do. If the program makes garbage faster
-//! than it is found, so that notes or memory pile up, threads that need slots wait a little for it ([`before_growth`]).
+//! stretch. There are two exceptions. It does not rest while memory grows, or is more than it can cope with. And it does
+//! not while collections of candidates find most of what they look at to be garbage: that is work which somebody has to do.
+//! If the program makes garbage faster than it is found, so that notes or memory pile up, threads that need slots wait a
+//! little for it ([`before_growth`]).
 //!
 //! How many candidates are enough depends on what the last ones were worth, see [`State::after_candidates`].
 
@@ -362,6 +363,7 @@ fn work() {
         let stats = super::background(reach);
         let took = now.elapsed();
         used_then = PAGE_HEAP.object_bytes();
+        PACER.bytes.store(heap::object_bytes(), Ordering::Relaxed);
         state = PACER.state.lock();
         // One that gave way says nothing.
         state.undecided |= stats.is_none_or(|stats| stats.undecided);
