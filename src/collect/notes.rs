@@ -82,7 +82,7 @@ pub(crate) fn hand_over(cache: &Cache) {
 pub(crate) fn post(batch: Vec<usize>) {
     let mut board = BOARD.notes.lock();
     // Relaxed: a figure for the pacer.
-    let count = BOARD.count.load(Ordering::Relaxed) + batch.len();
+    let mut count = BOARD.count.load(Ordering::Relaxed) + batch.len();
     BOARD.count.store(count, Ordering::Relaxed);
     board.batches.push(batch);
     let crowded = count > board.enough;
@@ -91,6 +91,7 @@ pub(crate) fn post(batch: Vec<usize>) {
         if let Some(mut futile) = THINNING.try_lock() {
             thin_out(&mut futile);
         }
+        count = self::count();
     }
     pacer::noted(count);
 }
